@@ -1,0 +1,259 @@
+"""The Protocols where neighbours meet. A part fulfils one of these; nothing else is promised between rooms.
+
+Shapes: B rows, T tokens, V vocabulary. Ids are int32, weights and log-probabilities float32, in natural logarithms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ids = Sequence[int]
+
+
+class Message(TypedDict, total=False):
+    """One turn. `weight` is the loss weight of an assistant turn (absent = 1)."""
+
+    role: str
+    content: str
+    weight: float
+
+
+class RawRow(NamedTuple):
+    """One row as a source found it: `value` is what was parsed, or None with the `problem` in words."""
+
+    line: int
+    value: dict[str, Any] | None
+    problem: str = ""
+    raw: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One example in the one internal form: a conversation whose last turn is the answer, and a label where there is one.
+
+    `id` is a digest of the content: equal rows have equal ids.
+    """
+
+    id: str
+    messages: tuple[Message, ...]
+    label: str | None = None
+    source: str = ""
+    line: int = 0
+
+    @property
+    def prompt(self) -> tuple[Message, ...]:
+        """The turns before the answer."""
+        return self.messages[:-1]
+
+    @property
+    def target(self) -> str:
+        """The answer in the data."""
+        return self.messages[-1]["content"]
+
+
+class Source(Protocol):
+    """A file format. Streams; memory does not grow with the file."""
+
+    def read(self, path: Path) -> Iterator[RawRow]:
+        """Rows in file order, bad ones with their problem; never raises for content."""
+        ...
+
+
+class Shape(Protocol):
+    """A form that users keep rows in."""
+
+    def fits(self, columns: frozenset[str], example: Mapping[str, Any]) -> bool:
+        """True when a row with these columns is of this shape, for detection."""
+        ...
+
+    def convert(self, value: Mapping[str, Any]) -> tuple[tuple[Message, ...], str | None]:
+        """Messages and label of one row. Raises `RowProblem` with the reason when the row cannot be used."""
+        ...
+
+
+class RowProblem(Exception):
+    """One row cannot be used; `reason` is a short stable name that is counted, `detail` is for the person who mends it."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
+
+
+class StepResult(NamedTuple):
+    """What a step did to the rows of all splits: kept rows by split, and (row, split, fate, reason) of the others."""
+
+    rows: dict[str, list[Row]]
+    gone: list[tuple[Row, str, Literal["duplicate", "dropped"], str]]
+    created: dict[str, int]
+
+
+class Step(Protocol):
+    """A global data step. `phase` says where it may stand; a wrong order is an error."""
+
+    phase: Literal["before_split", "split", "training_rows"]
+
+    def apply(self, rows: dict[str, list[Row]]) -> StepResult:
+        """Rows by split in, rows by split out; every drop, change and creation carries a reason."""
+        ...
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One encoded example: `tokens` int32 [T]; `weights` float32 [T], where weights[t] is the loss weight of predicting token t."""
+
+    tokens: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    index: int = 0
+
+
+@dataclass
+class Term:
+    """One term of a loss: a sum over its own items; the loop divides it by the count over the whole step."""
+
+    sum: Any
+    coefficient: float = 1.0
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+class Objective(Protocol):
+    """What a model is trained for. Knows neither the method nor the loop."""
+
+    def counts(self, examples: Sequence[Encoded]) -> dict[str, float]:
+        """Items of each term in these examples, known without the model: the divisors of the step."""
+        ...
+
+    def terms(self, model: Any, batch: Any) -> dict[str, Term]:
+        """The terms of one micro-batch as sums, differentiable."""
+        ...
+
+
+class Method(Protocol):
+    """How a model is trained: what is added and what trains."""
+
+    def attach(self, model: Any, *, seed: int) -> Any:
+        """The model with the trainable weights of this method, others frozen; random starts depend on `seed` alone."""
+        ...
+
+    def trainable(self, model: Any) -> dict[str, Any]:
+        """Name to parameter of what trains, names as they are saved."""
+        ...
+
+    def save(self, model: Any, weights: Mapping[str, Any], folder: Path) -> None:
+        """Write a folder that plain PEFT or Transformers loads; `weights` are the float32 masters by trainable name."""
+        ...
+
+    def load(self, model: Any, folder: Path) -> Any:
+        """The model with saved weights attached, for use."""
+        ...
+
+
+class Schedule(Protocol):
+    """The course of the learning rate."""
+
+    def factor(self, step: int, total_steps: int) -> float:
+        """Multiplier of the base rate in [0, 1] for the update after which `step` (from 1) steps are done."""
+        ...
+
+
+class Optimiser(Protocol):
+    """Makes a torch optimiser over float32 parameters."""
+
+    def build(self, parameters: Mapping[str, Any], *, learning_rate: float) -> Any:
+        """An object with `step`, `state_dict` and `load_state_dict`, over named float32 parameters."""
+        ...
+
+
+@dataclass(frozen=True)
+class ScoreItem:
+    """A prompt and continuations of it; the prompt is computed once for all."""
+
+    prompt: tuple[int, ...]
+    continuations: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One continuation: log-probability of each token, and whether it was the arg-max."""
+
+    log_probabilities: NDArray[np.float32]
+    greedy: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Generated:
+    """One answer: token ids without the stop token; `finish` says whether it stopped by itself."""
+
+    tokens: tuple[int, ...]
+    log_probabilities: tuple[float, ...]
+    finish: Literal["stop", "length"]
+
+
+class LanguageModel(Protocol):
+    """A model that scores and generates. Works over live training weights too."""
+
+    def score(self, items: Sequence[ScoreItem]) -> list[list[Scored]]:
+        """For each item, one result a continuation, in order."""
+        ...
+
+    def generate(self, prompts: Sequence[Ids], *, max_new_tokens: int, stop: frozenset[int]) -> list[Generated]:
+        """Greedy answers in the order of the prompts."""
+        ...
+
+    def without_adapter(self) -> LanguageModel:
+        """The same weights with the adapter off: the base model, without a second copy."""
+        ...
+
+
+class Chat(Protocol):
+    """A tokenizer with its chat template (room `text`)."""
+
+    digest: str
+    stop_ids: frozenset[int]
+
+    def prompt_ids(self, messages: Sequence[Message]) -> list[int]:
+        """Tokens of a conversation up to where the assistant begins to answer."""
+        ...
+
+    def decode(self, ids: Ids) -> str:
+        """Text of tokens, special ones left out."""
+        ...
+
+    def encode_text(self, text: str) -> list[int]:
+        """Tokens of plain text, nothing added."""
+        ...
+
+
+@dataclass(frozen=True)
+class AnsweredRow:
+    """A row with a model's answer: what every scorer and reward sees."""
+
+    row: Row
+    answer: str
+    predicted: str | None = None
+    log_probabilities: tuple[float, ...] = ()
+    greedy: tuple[bool, ...] = ()
+
+
+class Scorer(Protocol):
+    """Answered rows to a number. `per_row` gives one value a row where the metric is a mean of rows, else None."""
+
+    direction: Literal["higher", "lower"]
+
+    def score(self, rows: Sequence[AnsweredRow], labels: Sequence[str]) -> float:
+        """The metric over all rows."""
+        ...
+
+    def per_row(self, rows: Sequence[AnsweredRow]) -> NDArray[np.float64] | None:
+        """One value a row, whose mean is `score`; None for corpus metrics such as F1."""
+        ...
+
+
+Lock = AbstractContextManager[None]

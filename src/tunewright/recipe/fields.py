@@ -1,0 +1,115 @@
+"""The vocabulary of option classes: `Options`, `option`, shares, and `PartOf`, a field that holds a part of a kind."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from tunewright.core import catalog
+
+
+class Options(BaseModel):
+    """Frozen, no unknown keys: what every block of a recipe is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class Part(Options):
+    """Options of a part; `type` is the part's public name, `version` its own integer: raised when its result changes."""
+
+
+def option(default: Any, text: str, *, why: str, unit: str = "", **limits: Any) -> Any:
+    """A recipe key: what it means, why the default is what it is (or its source), and its unit."""
+    extra: dict[str, Any] = {"why": why} | ({"unit": unit} if unit else {})
+    return Field(default, description=text, json_schema_extra=extra, **limits)
+
+
+def _share(value: Any) -> Any:
+    """Accept "1%" beside 0.01."""
+    if isinstance(value, str) and (found := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value)):
+        return float(found.group(1)) / 100
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
+"""A share from 0 to 1; may be written "1%"."""
+
+_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def _size(value: Any) -> Any:
+    """Accept "2 GB" beside 2000000000."""
+    if isinstance(value, str) and (found := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?B)\s*", value)):
+        return int(float(found.group(1)) * _UNITS[found.group(2)])
+    return value
+
+
+Size = Annotated[int, BeforeValidator(_size), Field(gt=0)]
+"""Bytes; may be written "2 GB" (powers of ten)."""
+
+
+def _dump(part: Any) -> Any:
+    return part.model_dump(mode="json") if isinstance(part, BaseModel) else part
+
+
+@dataclass(frozen=True)
+class PartOf:
+    """Marks a field that holds options of one part of a kind.
+
+    In the recipe: a name (`lora`), or a mapping with `type` and the part's own keys (`{type: lora, rank: 16}`).
+    `also` are words beside the parts' names, such as `auto`; they stay as they are.
+    """
+
+    kind: str
+    also: tuple[str, ...] = ()
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Validate through the catalog, so that a new file in the folder is a new choice."""
+        return core_schema.no_info_plain_validator_function(
+            self.validate,
+            serialization=core_schema.plain_serializer_function_ser_schema(_dump),
+        )
+
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """One branch a part, discriminated by `type`."""
+        known = catalog.names(self.kind)
+        branches = [catalog.options(self.kind, name).model_json_schema() for name in known]
+        for branch in branches:
+            branch["required"] = sorted({*branch.get("required", []), "type"})
+        return {"anyOf": [{"enum": [*self.also, *known]}, *branches]}
+
+    def validate(self, value: Any) -> Any:
+        """Options of the named part. Mistakes inside a part keep their path, so that the line can be found."""
+        if isinstance(value, Part) or value in self.also:
+            return value
+        given = {"type": value} if isinstance(value, str) else value
+        if not isinstance(given, dict) or not isinstance(given.get("type"), str):
+            raise PydanticCustomError(
+                "part_form",
+                "write a name, or a mapping with `type`. There is: {known}.",
+                {"known": ", ".join(self.names)},
+            )
+        if given["type"] not in self.names:
+            hint = catalog.nearest(given["type"], self.names)
+            raise PydanticCustomError(
+                "part_name",
+                'no {kind} is called "{name}". {hint}',
+                {"kind": self.kind.removesuffix("s"), "name": given["type"], "hint": hint},
+            )
+        return catalog.options(self.kind, given["type"]).model_validate(given)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Known parts of the kind."""
+        return catalog.names(self.kind)
