@@ -106,6 +106,7 @@ class Run(Noun):
     """One training run that ended. Writer: train. `name` is the digest of the trained weights."""
 
     recipe: dict[str, Any]
+    recipe_file: str = ""
     used: dict[str, str | int | float]
     model: ModelVersion
     dataset: str

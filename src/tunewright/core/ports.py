@@ -136,7 +136,13 @@ class Objective(Protocol):
 
 
 class Method(Protocol):
-    """How a model is trained: what is added and what trains."""
+    """How a model is trained: what is added and what trains.
+
+    `adapts`: the base stays as it is, and can be had by switching the adapter off; `learning_rate`: what `auto` means.
+    """
+
+    adapts: bool
+    learning_rate: float
 
     def attach(self, model: Any, *, seed: int) -> Any:
         """The model with the trainable weights of this method, others frozen; random starts depend on `seed` alone."""
@@ -233,13 +239,17 @@ class Chat(Protocol):
 
 @dataclass(frozen=True)
 class AnsweredRow:
-    """A row with a model's answer: what every scorer and reward sees."""
+    """A row with a model's answer: what every scorer and reward sees.
+
+    `weights` are the loss weights of the tokens in `log_probabilities`; empty = 1 each.
+    """
 
     row: Row
     answer: str
     predicted: str | None = None
     log_probabilities: tuple[float, ...] = ()
     greedy: tuple[bool, ...] = ()
+    weights: tuple[float, ...] = ()
 
 
 class Scorer(Protocol):

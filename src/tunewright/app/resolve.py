@@ -1,0 +1,58 @@
+"""Names to working parts: the only caller of the catalog's `work`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Any
+
+from tunewright.core import catalog
+from tunewright.data.prepare import DataParts
+from tunewright.recipe.recipe import DataOptions, Recipe
+from tunewright.train.settings import TrainParts
+
+
+def part(kind: str, options: Any) -> Any:
+    """The working object of a part, built from its options."""
+    return catalog.work(kind, options.type)(options)
+
+
+def every(kind: str) -> dict[str, Any]:
+    """Every part of a kind with its default options, by name."""
+    return {name: catalog.work(kind, name)(catalog.options(kind, name)()) for name in catalog.names(kind)}
+
+
+def data_parts(options: DataOptions) -> DataParts:
+    """Sources, shapes and steps that a recipe's data needs; all shapes when the shape is to be detected."""
+    shapes = every("shapes") if options.shape == "auto" else {options.shape.type: part("shapes", options.shape)}
+    return DataParts(every("sources"), shapes, tuple(part("steps", step) for step in options.steps))
+
+
+def train_parts(recipe: Recipe) -> TrainParts:
+    """Method, objective, optimiser and schedule of a recipe."""
+    return TrainParts(
+        part("methods", recipe.method),
+        part("objectives", recipe.objective),
+        part("optimisers", recipe.training.optimiser),
+        part("schedules", recipe.training.schedule),
+    )
+
+
+def suites(recipe: Recipe, *, labels: Sequence[str]) -> list[Any]:
+    """The suites of a recipe; `auto` is held-out loss, and labels where rows have them, else greedy answers."""
+    asked = recipe.evaluate.suites
+    if asked == "auto":
+        names = ("heldout", "labels" if labels else "answers")
+        asked = tuple(catalog.options("suites", name)() for name in names)
+    return [part("suites", options) for options in asked]
+
+
+def scorers(found: Sequence[Any]) -> dict[str, Any]:
+    """The metrics that suites name, by name."""
+    names = {name for suite in found for name in suite.scorers}
+    return {name: part("scorers", catalog.options("scorers", name)()) for name in sorted(names)}
+
+
+def is_hub_name(name: str) -> bool:
+    """True when a model's name can only be meant for the hub: the one remote source of this recipe."""
+    return not name.startswith("builtin:") and not name.endswith(".gguf") and len(PurePath(name).parts) == 2

@@ -1,0 +1,61 @@
+"""Talking to the model of a project: the tuned one, the base, or both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tunewright.app import flow
+from tunewright.app.project import Project
+from tunewright.core.errors import UserError
+from tunewright.core.events import Emit
+from tunewright.core.nouns import Run
+from tunewright.core.ports import LanguageModel, Message
+from tunewright.evaluate.evaluate import Models
+from tunewright.text.chat import ChatFormat, load_chat
+
+MAX_NEW_TOKENS = 256
+
+
+@dataclass(frozen=True)
+class Talk:
+    """A conversation with loaded models. `run` is the run whose model answers, None when only the base is there."""
+
+    chat: ChatFormat
+    models: Models
+    run: Run | None
+    system: str | None
+
+    def answer(self, messages: list[Message], *, base: bool, max_new_tokens: int = MAX_NEW_TOKENS) -> str:
+        """The greedy answer to a conversation that ends with a user turn."""
+        model: LanguageModel = self.models.base if base else self.models.tuned
+        first: list[Message] = [{"role": "system", "content": self.system}] if self.system else []
+        prompt = self.chat.prompt_ids([*first, *messages])
+        generated = model.generate([prompt], max_new_tokens=max_new_tokens, stop=self.chat.stop_ids)[0]
+        return self.chat.decode(generated.tokens)
+
+
+def open_talk(project: Project, emit: Emit, *, run: Run | None = None) -> Talk:
+    """Load the newest trained model of a project, or of the run given.
+
+    Raises UserError when nothing was trained yet.
+    """
+    found = run or newest_run(project)
+    if found is None:
+        raise UserError(
+            "no model was trained from this recipe yet.",
+            where=str(project.file),
+            do=f"Run: tunewright train {project.file.parent.name}",
+        )
+    base = flow.base_of(project, emit)
+    return Talk(load_chat(base.path), flow.models_of(project, found, base=base), found, project.recipe.data.system)
+
+
+def newest_run(project: Project) -> Run | None:
+    """The newest finished run whose recipe has this project's name, method and base."""
+    for run in project.workspace.records("runs", Run):
+        same = run.recipe["name"] == project.recipe.name and run.recipe["model"] == project.recipe.model.model_dump(
+            mode="json"
+        )
+        if same and run.recipe["method"] == project.recipe.method.model_dump(mode="json"):
+            return run
+    return None

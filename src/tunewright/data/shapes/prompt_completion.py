@@ -1,0 +1,26 @@
+"""A prompt and its completion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tunewright.core.ports import Message
+from tunewright.data.columns import exchange, required_text
+from tunewright.recipe.options.shapes.prompt_completion import Options
+
+
+class Work:
+    """Fulfils the port Shape."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+
+    def fits(self, columns: frozenset[str], example: Mapping[str, Any]) -> bool:
+        """Both columns are there."""
+        return {self.options.prompt, self.options.completion} <= columns
+
+    def convert(self, value: Mapping[str, Any]) -> tuple[tuple[Message, ...], str | None]:
+        """The prompt as the user's turn, the completion as the answer. Raises RowProblem."""
+        question = required_text(value, self.options.prompt)
+        return exchange(question, required_text(value, self.options.completion)), None

@@ -1,0 +1,135 @@
+"""Sets the bench up: which rows are measured, on which the base's prompt is chosen, and how labels look as tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from tunewright.core.errors import UserError
+from tunewright.core.nouns import DatasetVersion
+from tunewright.core.ports import Chat, Row, Scorer
+from tunewright.evaluate.prompts import SEEN, Prompts, draw_examples
+from tunewright.evaluate.suite import Bench, Rows, Sample, Splits
+from tunewright.recipe.recipe import EvaluateOptions
+
+CHOOSING_ROWS = 180
+SHORTEST_ANSWER_TOKENS = 8
+FREE_ANSWER_TOKENS = 128
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is evaluated, on what, and where it is written.
+
+    `model` names the tuned model (or the base, when only that is measured), `key` decides whether this was done before,
+    `folder` receives `answers.parquet` and `evaluation.json`, `scorers` are the metrics that the suites name,
+    `examples` is how many answers are kept side by side for people.
+    """
+
+    options: EvaluateOptions
+    dataset: Splits
+    version: DatasetVersion
+    chat: Chat
+    model: str
+    key: str
+    folder: Path
+    made_at: str
+    clock: Callable[[], float]
+    scorers: dict[str, Scorer] = field(default_factory=dict)
+    examples: int = 10
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The bench, the rows that are measured and the rows that the base's prompt is chosen on."""
+
+    bench: Bench
+    measured: Sample
+    choosing: Sample
+
+
+def set_up(task: Task) -> Setting:
+    """Everything that a suite needs. Raises UserError when the split to be measured has no rows."""
+    split = _split(task, task.options.split)
+    if split is None:
+        raise UserError(
+            f"the dataset has no {task.options.split} rows to measure.",
+            where=f"data.split.{task.options.split}",
+            do=f"Raise that share, name a file under data.{task.options.split}, or choose another evaluate.split.",
+        )
+    labels = tuple(task.version.labels)
+    train = _split(task, "train")
+    shown: tuple[Row, ...] = ()
+    if "examples" in task.options.base_prompts and train is not None:
+        shown = draw_examples(train, labels, seed=task.options.seed)
+    tokens = label_tokens(train or split, labels, chat=task.chat)
+    bench = Bench(
+        chat=task.chat,
+        labels=labels,
+        label_tokens=tokens,
+        prompts=Prompts(labels, shown),
+        max_new_tokens=_longest_answer(task.options, tokens),
+    )
+    rows = min(len(split), task.options.max_rows or len(split))
+    return Setting(bench, Sample(split, tuple(range(rows))), _choosing(task, shown))
+
+
+def label_tokens(split: Rows, labels: Sequence[str], *, chat: Chat) -> tuple[tuple[int, ...], ...]:
+    """For each label the tokens of an answer that is this label, stop token included.
+
+    Taken from an encoded row with that answer, so that they are what was trained; where there is none, the label's
+    plain tokens and a stop token.
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    for index in range(min(len(split), SEEN)):
+        if len(found) == len(labels):
+            break
+        row = split.row(index)
+        if row.label is None or row.label not in labels or row.label in found:
+            continue
+        if row.target.strip() == row.label.strip():
+            tokens = _answer_tokens(split.encoded(index).tokens.tolist(), row, chat=chat)
+            if tokens:
+                found[row.label] = tokens
+    stop = next((tokens[-1] for tokens in found.values()), min(chat.stop_ids))
+    return tuple(found.get(label) or (*chat.encode_text(label), stop) for label in labels)
+
+
+def _answer_tokens(tokens: list[int], row: Row, *, chat: Chat) -> tuple[int, ...]:
+    """What follows the prompt, up to the first stop token and with it; empty where the prompt is not the start."""
+    prompt = chat.prompt_ids(row.prompt)
+    if tokens[: len(prompt)] != prompt:
+        return ()
+    answer = tokens[len(prompt) :]
+    end = next((place for place, token in enumerate(answer) if token in chat.stop_ids), None)
+    return () if end is None else tuple(answer[: end + 1])
+
+
+def _split(task: Task, name: str) -> Rows | None:
+    """A split that has rows, or None."""
+    return task.dataset.split(name) if task.version.receipt.splits.get(name, 0) else None
+
+
+def _choosing(task: Task, shown: Sequence[Row]) -> Sample:
+    """At most 180 validation rows, drawn with the seed; training rows where those are measured or absent.
+
+    The base model never saw the training rows; the examples in its prompt are left out.
+    """
+    split = None if task.options.split == "validation" else _split(task, "validation")
+    split = split or _split(task, "train") or task.dataset.split(task.options.split)
+    size = min(len(split), CHOOSING_ROWS + len(shown))
+    drawn = np.sort(np.random.default_rng(task.options.seed).choice(len(split), size=size, replace=False)).tolist()
+    known = {row.id for row in shown}
+    kept = [index for index in drawn if split.row(index).id not in known]
+    return Sample(split, tuple(kept[:CHOOSING_ROWS]))
+
+
+def _longest_answer(options: EvaluateOptions, tokens: Sequence[Sequence[int]]) -> int:
+    """The recipe's limit; auto is twice the longest label, at least 8, and 128 tokens for free answers."""
+    if options.max_new_tokens != "auto":
+        return options.max_new_tokens
+    longest = max((len(label) for label in tokens), default=0)
+    return max(SHORTEST_ANSWER_TOKENS, 2 * longest) if longest else FREE_ANSWER_TOKENS

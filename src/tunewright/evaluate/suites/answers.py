@@ -1,0 +1,36 @@
+"""Answers: what the model says to each prompt, by greedy generation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tunewright.core.ports import AnsweredRow, LanguageModel, Row
+from tunewright.evaluate.asking import generated
+from tunewright.evaluate.prompts import Style
+from tunewright.evaluate.suite import Bench, Sample
+from tunewright.recipe.options.suites.answers import Options
+
+
+class Work:
+    """Greedy answers, to be compared with the answers in the data."""
+
+    name = "answers"
+    ways = ("answers",)
+    predicts_labels = False
+
+    def __init__(self, options: Options) -> None:
+        self.scorers = options.scorers
+
+    def styles(self, offered: Sequence[Style], labels: Sequence[str]) -> tuple[Style, ...]:
+        """The row's own prompt, and examples; without labels there is nothing to list."""
+        return tuple(style for style in offered if style != "labels_listed") or ("bare",)
+
+    def fits(self, row: Row) -> bool:
+        """Every row."""
+        return True
+
+    def answer(
+        self, way: str, model: LanguageModel, *, sample: Sample, style: Style, bench: Bench
+    ) -> list[AnsweredRow]:
+        """Rows with the answer and the log-probability of each of its tokens."""
+        return generated(model, sample.rows(), style=style, bench=bench)

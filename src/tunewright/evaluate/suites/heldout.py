@@ -1,0 +1,64 @@
+"""Held-out: how well the answers of the split are predicted, token by token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tunewright.core.ports import AnsweredRow, Encoded, LanguageModel, Row, Scored, ScoreItem
+from tunewright.evaluate.prompts import Style
+from tunewright.evaluate.suite import Bench, Sample
+from tunewright.recipe.options.suites.heldout import Options
+
+
+class Work:
+    """Log-probabilities of the trained tokens of each row; base and tuned see the very same tokens."""
+
+    name = "heldout"
+    ways = ("heldout",)
+    predicts_labels = False
+
+    def __init__(self, options: Options) -> None:
+        self.scorers = options.scorers
+
+    def styles(self, offered: Sequence[Style], labels: Sequence[str]) -> tuple[Style, ...]:
+        """Only the prompt that was trained: other tokens would be another measure."""
+        return ("bare",)
+
+    def fits(self, row: Row) -> bool:
+        """Every row."""
+        return True
+
+    def answer(
+        self, way: str, model: LanguageModel, *, sample: Sample, style: Style, bench: Bench
+    ) -> list[AnsweredRow]:
+        """Rows with log-probability, arg-max and loss weight of each trained token; a row without any has none."""
+        encoded = sample.encoded()
+        scored = iter(model.score([_item(example) for example in encoded if example.weights.any()]))
+        return [
+            _answered(row, example, next(scored)[0]) if example.weights.any() else AnsweredRow(row, "")
+            for row, example in zip(sample.rows(), encoded, strict=True)
+        ]
+
+
+def _first_trained(example: Encoded) -> int:
+    return int(np.flatnonzero(example.weights)[0])
+
+
+def _item(example: Encoded) -> ScoreItem:
+    start = _first_trained(example)
+    tokens = example.tokens.tolist()
+    return ScoreItem(tuple(tokens[:start]), (tuple(tokens[start:]),))
+
+
+def _answered(row: Row, example: Encoded, scored: Scored) -> AnsweredRow:
+    weights = example.weights[_first_trained(example) :]
+    trained = weights != 0
+    return AnsweredRow(
+        row,
+        "",
+        log_probabilities=tuple(scored.log_probabilities[trained].tolist()),
+        greedy=tuple(scored.greedy[trained].tolist()),
+        weights=tuple(weights[trained].tolist()),
+    )

@@ -1,0 +1,52 @@
+"""Full fine-tuning: every weight trains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from tunewright.models.dropout import silence
+from tunewright.models.weights import read_weights
+from tunewright.recipe.options.methods.full import Options
+
+
+class Work:
+    """Nothing is added; everything trains."""
+
+    adapts = False
+    learning_rate = 2e-5
+    """Taori et al., 2023 (Stanford Alpaca), for full fine-tuning."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+
+    def attach(self, model: Any, *, seed: int) -> Any:
+        """The same model with gradients on; there is no random start, so `seed` changes nothing."""
+        del seed
+        silence(model)
+        return model.requires_grad_(True)
+
+    def trainable(self, model: Any) -> dict[str, nn.Parameter]:
+        """Every parameter once; tied weights stand under their first name."""
+        return dict(model.named_parameters())
+
+    def save(self, model: Any, weights: Mapping[str, Tensor], folder: Path) -> None:
+        """A folder that Transformers loads: `model.safetensors` in float32 and `config.json`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {name: tensor.detach().contiguous() for name, tensor in weights.items()}
+        save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+        model.config.save_pretrained(folder)
+        model.generation_config.save_pretrained(folder)
+
+    def load(self, model: Any, folder: Path) -> Any:
+        """The model with the saved weights in place of its own, in the type it computes in."""
+        with torch.no_grad():
+            parameters = dict(model.named_parameters())
+            for name, tensor in read_weights(folder).items():
+                parameters[name].copy_(tensor)
+        return model.eval()

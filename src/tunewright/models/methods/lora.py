@@ -1,0 +1,123 @@
+"""LoRA through PEFT (Hu et al., 2021, arXiv 2106.09685, equation 3): h = W x + (alpha / r) B A x."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from peft.utils import get_peft_model_state_dict
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from tunewright.core import digest
+from tunewright.core.errors import UserError
+from tunewright.models.dropout import CLOCK, DropoutClock, SeededDropout, silence
+from tunewright.recipe.options.methods.lora import Options
+
+ATTENTION = {"q_proj", "k_proj", "v_proj", "o_proj", "qkv_proj", "query_key_value", "c_attn", "dense", "out_proj"}
+
+
+class Work:
+    """Low-rank matrices beside frozen weights."""
+
+    adapts = True
+    learning_rate = 2e-4
+    """Dettmers et al., 2023 (arXiv 2305.14314), table 9, for small models."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+
+    def attach(self, model: Any, *, seed: int) -> Any:
+        """A PeftModel: A drawn at random from `seed` and its own name, B zero, all else frozen.
+
+        Raises UserError when a target matches no linear layer.
+        """
+        silence(model)
+        config = LoraConfig(
+            r=self.options.rank,
+            lora_alpha=self.options.alpha,
+            lora_dropout=self.options.dropout,
+            target_modules=self._targets(model),
+            bias="none",
+            task_type="CAUSAL_LM",
+        )
+        wrapped = get_peft_model(model, config, autocast_adapter_dtype=False)
+        for name, parameter in self.trainable(wrapped).items():
+            if ".lora_A." in name:
+                _draw(parameter, name, seed)
+        if self.options.dropout:
+            _seed_dropout(wrapped)
+        return wrapped
+
+    def trainable(self, model: Any) -> dict[str, nn.Parameter]:
+        """The matrices by the names under which PEFT saves them."""
+        return {
+            name.replace(".default.", "."): parameter
+            for name, parameter in model.named_parameters()
+            if parameter.requires_grad
+        }
+
+    def save(self, model: Any, weights: Mapping[str, Tensor], folder: Path) -> None:
+        """`adapter_model.safetensors` and `adapter_config.json`, as plain PEFT reads them."""
+        folder.mkdir(parents=True, exist_ok=True)
+        expected = get_peft_model_state_dict(model)
+        assert set(expected) == set(weights), "PEFT would save other names than ours"
+        save_file(
+            {name: tensor.detach().contiguous() for name, tensor in weights.items()},
+            folder / "adapter_model.safetensors",
+        )
+        model.peft_config["default"].save_pretrained(folder)
+
+    def load(self, model: Any, folder: Path) -> Any:
+        """The model with a saved adapter, in the type of its weights, for use."""
+        return PeftModel.from_pretrained(model, folder, autocast_adapter_dtype=False).eval()
+
+    def _targets(self, model: Any) -> str | list[str]:
+        targets = self.options.targets
+        if targets == "all-linear":
+            return targets
+        linear = {name for name, module in model.named_modules() if isinstance(module, nn.Linear)}
+        last = {name.rpartition(".")[2] for name in linear}
+        if targets == "attention":
+            return sorted(ATTENTION & last) or _no_target("attention", last)
+        for target in targets:
+            if not any(name == target or name.endswith(f".{target}") for name in linear):
+                _no_target(target, last)
+        return list(targets)
+
+
+def _no_target(target: str, known: set[str]) -> list[str]:
+    raise UserError(
+        f'no linear layer is called "{target}".',
+        where="method.targets",
+        do=f"This model has: {', '.join(sorted(known))}.",
+    )
+
+
+def _draw(parameter: nn.Parameter, name: str, seed: int) -> None:
+    """Uniform in +-1/sqrt(in), PEFT's own start (kaiming_uniform with a = sqrt 5), one generator a matrix."""
+    generator = torch.Generator().manual_seed(int(digest.of_json([seed, name])[:15], 16))
+    bound = 1 / math.sqrt(parameter.shape[1])
+    drawn = torch.rand(parameter.shape, generator=generator, dtype=torch.float32) * (2 * bound) - bound
+    with torch.no_grad():
+        parameter.copy_(drawn)
+
+
+def _seed_dropout(model: Any) -> None:
+    """Put our dropout where PEFT put the library's."""
+    clock = DropoutClock()
+    layers = [module for module in model.modules() if hasattr(module, "lora_dropout")]
+    for index, layer in enumerate(layers):
+        for name, dropout in layer.lora_dropout.items():
+            if isinstance(dropout, nn.Dropout):
+                layer.lora_dropout[name] = SeededDropout(layer_probability(model, name), index, clock)
+    setattr(model, CLOCK, clock)
+
+
+def layer_probability(model: Any, adapter: str) -> float:
+    """The dropout that the adapter's configuration asks for; `silence` may have set the module's own to zero."""
+    return float(model.peft_config[adapter].lora_dropout)

@@ -1,0 +1,33 @@
+"""Writing a ModelVersion: named by the digest of its trained weights, immutable, readable by plain PEFT or Transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from tunewright.core.nouns import ModelVersion
+from tunewright.core.workspace import Workspace, new_folder, write_text
+from tunewright.models.weights import weights_digest
+
+RECORD = "version.json"
+
+
+def write_model_version(
+    workspace: Workspace, facts: Mapping[str, Any], *, weights: Mapping[str, Tensor], write: Callable[[Path], None]
+) -> ModelVersion:
+    """Write `models/<name>/` unless it exists. `facts` are the fields of ModelVersion but its name."""
+    version = ModelVersion(name=weights_digest(weights), **facts)
+    folder = workspace.models / version.name
+    if not (folder / RECORD).exists():
+        with new_folder(folder) as temporary:
+            write(temporary)
+            write_text(temporary / RECORD, version.model_dump_json(indent=1) + "\n")
+    return version
+
+
+def read_model_version(folder: Path) -> ModelVersion:
+    """The record of a model folder. Raises FileNotFoundError where there is none."""
+    return ModelVersion.model_validate_json((folder / RECORD).read_text(encoding="utf-8"))

@@ -1,0 +1,187 @@
+"""A tokenizer with its chat template: conversations to tokens and loss weights.
+
+T tokens of one conversation. The whole text is tokenised once, as it will be when the model serves, and the
+prompt's tokens are checked to be a prefix of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Encoding, Tokenizer
+
+from tunewright.core import digest
+from tunewright.core.ports import Ids, Message, RowProblem
+from tunewright.text.files import TokenizerFiles, read_files
+from tunewright.text.spans import Draft, LossOn, Span, draft
+from tunewright.text.template import FAILURES, FIXED_DAY, Template
+
+Tokens = tuple[NDArray[np.int32], NDArray[np.float32]]
+CACHED_TAILS = 4096
+_ANSWER = "An answer"
+
+
+def load_chat(folder: Path, *, today: date = FIXED_DAY) -> ChatFormat:
+    """The chat format of a model folder. Raises UserError when a file is missing or broken."""
+    return ChatFormat(read_files(folder), today=today)
+
+
+class ChatFormat:
+    """Fulfils the port Chat.
+
+    `stop_ids` are the ids that end an answer: the token that the template writes after an assistant turn, and the
+    model's own end-of-text ids. `stop_text` is that token's text, empty where the template writes none.
+    """
+
+    def __init__(self, files: TokenizerFiles, *, today: date = FIXED_DAY) -> None:
+        self.tokenizer: Tokenizer = files.tokenizer
+        self.template = Template(files.template, files.tokens, today=today)
+        self.template_digest: str = self.template.digest
+        self.eos_text: str = files.tokens.get("eos_token", "")
+        self.stop_text: str = turn_end(self.template, self.tokenizer)
+        own = self.tokenizer.token_to_id(self.stop_text) if self.stop_text else None
+        self.stop_ids: frozenset[int] = files.stop_ids if own is None else files.stop_ids | {own}
+        self.digest: str = digest.of_json([self.template_digest, files.tokenizer_digest, sorted(self.stop_ids)])
+        self.control_texts = control_texts(self.tokenizer, files, self.stop_ids)
+        self._control = re.compile("|".join(map(re.escape, self.control_texts)) or r"(?!)")
+        self._tails: dict[str, list[int]] = {}
+
+    def render(self, messages: Sequence[Message], *, generation: bool) -> str:
+        """Text of a conversation; with `generation`, up to where the assistant begins to answer."""
+        return self.template.render(messages, generation=generation)
+
+    def prompt_ids(self, messages: Sequence[Message]) -> list[int]:
+        """Tokens of a conversation up to where the assistant begins to answer."""
+        return self.encode_text(self.template.render(messages, generation=True))
+
+    def encode_text(self, text: str) -> list[int]:
+        """Tokens of plain text, nothing added."""
+        return self.tokenizer.encode(text, add_special_tokens=False).ids
+
+    def decode(self, ids: Ids) -> str:
+        """Text of tokens, special ones left out."""
+        return self.tokenizer.decode(list(ids), skip_special_tokens=True)
+
+    def pieces(self, ids: Ids) -> list[str]:
+        """The text that each token adds; a character made of several tokens stands at the last of them."""
+        found: list[str] = []
+        done = 0
+        for index in range(len(ids)):
+            start = max(0, done - 1)  # with the token before, for tokenizers that strip a first space
+            text = self._text(ids[start : index + 1])
+            if text.endswith("\ufffd") and index + 1 < len(ids) and index - done < 3:
+                found.append("")
+                continue
+            found.append(text[len(self._text(ids[start:done])) :])
+            done = index + 1
+        return found
+
+    def _text(self, ids: Ids) -> str:
+        return self.tokenizer.decode(list(ids), skip_special_tokens=False)
+
+    def encode(self, messages: Sequence[Message], *, loss_on: LossOn) -> Tokens:
+        """Tokens int32 [T] and loss weights float32 [T] of a conversation.
+
+        weights[t] is the weight of predicting token t, so weights[0] is 0. Raises RowProblem when it cannot be trained.
+        """
+        result = self.encode_many([messages], loss_on=loss_on)[0]
+        if isinstance(result, RowProblem):
+            raise result
+        return result
+
+    def encode_many(self, rows: Sequence[Sequence[Message]], *, loss_on: LossOn) -> list[Tokens | RowProblem]:
+        """`encode` for many conversations, on all cores; a problem stands in the place of its row."""
+        drafts = [self._draft(messages, loss_on) for messages in rows]
+        texts = [item.text for item in drafts if isinstance(item, Draft)]
+        encoded = iter(self.tokenizer.encode_batch(texts, add_special_tokens=False))
+        return [item if isinstance(item, RowProblem) else self._weigh(item, next(encoded), loss_on) for item in drafts]
+
+    def _draft(self, messages: Sequence[Message], loss_on: LossOn) -> Draft | RowProblem:
+        for index, turn in enumerate(messages):
+            content = turn.get("content", "")
+            if found := self._control.search(content):
+                return RowProblem("control_token", f'turn {index + 1} holds "{found.group()}", which would end a turn')
+            if not content.isascii() and not is_unicode(content):
+                return RowProblem("lone_surrogate", f"turn {index + 1} holds half of a UTF-16 pair")
+        try:
+            return draft(self.template, messages, stop_text=self.stop_text, loss_on=loss_on)
+        except RowProblem as problem:
+            return problem
+
+    def _weigh(self, item: Draft, encoding: Encoding, loss_on: LossOn) -> Tokens | RowProblem:
+        ids = encoding.ids
+        weights = np.full(len(ids), 1 if loss_on == "all" else 0, dtype=np.float32)
+        for span in item.spans:
+            first = token_at(encoding, span.start)
+            last = token_at(encoding, span.end - 1)
+            if not self._prompt_is_prefix(item.text, span, ids[:first]):
+                return RowProblem("token_boundary", "the end of the prompt and the start of the answer share a token")
+            if ids[last] not in self.stop_ids:
+                return RowProblem("no_stop_token", "the text of the stop token is not one token here")
+            weights[first : last + 1] = span.weight
+        weights[:1] = 0
+        return np.array(ids, dtype=np.int32), weights
+
+    def _prompt_is_prefix(self, text: str, span: Span, before: list[int]) -> bool:
+        """Would the prompt alone give the tokens that stand before the answer?
+
+        A tokenizer cuts text at control tokens first, so what stands before the last of them cannot differ; the rest is
+        nearly always the same header and is remembered.
+        """
+        cut = max((text.rfind(control, 0, span.start) for control in self.control_texts), default=-1)
+        tail = text[max(cut, 0) : span.start]
+        ids = self._tails.get(tail)
+        if ids is None:
+            if len(self._tails) >= CACHED_TAILS:
+                self._tails.clear()
+            ids = self._tails[tail] = self.encode_text(tail)
+        return before == ids if cut <= 0 else before[len(before) - len(ids) :] == ids
+
+
+def token_at(encoding: Encoding, char: int) -> int:
+    """Index of the token that holds a character of the text."""
+    found = encoding.char_to_token(char)
+    if found is None:  # some tokenizers leave white space out of a token's range: then it is the next token's
+        ends = [end for _start, end in encoding.offsets]
+        found = next(index for index, end in enumerate(ends) if end > char)
+    return found
+
+
+def is_unicode(text: str) -> bool:
+    """False when the text holds a lone surrogate, which has no UTF-8 form."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def turn_end(template: Template, tokenizer: Tokenizer) -> str:
+    """Text of the added token that the template writes right after an assistant turn; empty when there is none."""
+    turns: list[Message] = [{"role": "user", "content": "A question"}, {"role": "assistant", "content": _ANSWER}]
+    try:
+        text = template.render(turns, generation=False)
+    except FAILURES:
+        return ""  # the probe says so with the template's own words
+    tail = text[text.rfind(_ANSWER) + len(_ANSWER) :].lstrip()
+    added = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
+    return max((content for content in added if content.strip() and tail.startswith(content)), key=len, default="")
+
+
+def control_texts(tokenizer: Tokenizer, files: TokenizerFiles, stop_ids: frozenset[int]) -> tuple[str, ...]:
+    """Special tokens that shape a conversation here: in the template's text, named tokens, and stop tokens.
+
+    Longest first, so that a longer one is found before one that it begins with.
+    """
+    named = set(files.tokens.values())
+    found = {
+        token.content
+        for number, token in tokenizer.get_added_tokens_decoder().items()
+        if number in stop_ids or (token.special and (token.content in named or token.content in files.template))
+    }
+    return tuple(sorted((text for text in found if text.strip()), key=lambda text: (-len(text), text)))

@@ -1,0 +1,105 @@
+"""The tokenizer's files in a model folder: what is read, in which order, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from tokenizers import Tokenizer
+
+from tunewright.core import digest
+from tunewright.core.errors import UserError
+
+SPECIAL_NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+
+
+@dataclass(frozen=True)
+class TokenizerFiles:
+    """What a model folder says about its text: `tokens` maps names such as `eos_token` to their text."""
+
+    tokenizer: Tokenizer
+    tokenizer_digest: str
+    template: str
+    tokens: Mapping[str, str]
+    stop_ids: frozenset[int]
+
+
+def read_files(folder: Path) -> TokenizerFiles:
+    """Read tokenizer.json, tokenizer_config.json, the chat template and the ids that end a text.
+
+    Raises UserError for a file that is missing or broken, and for a model without a chat template.
+    """
+    path = folder / "tokenizer.json"
+    if "model" not in read_json(path, required=True):
+        raise UserError("this is not a tokenizer.", where=str(path), do="Fetch the model's tokenizer.json again.")
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    config = read_json(folder / "tokenizer_config.json")
+    tokens = special_tokens({**read_json(folder / "special_tokens_map.json"), **config})
+    return TokenizerFiles(
+        tokenizer=tokenizer,
+        tokenizer_digest=digest.of_file(path),
+        template=read_template(folder, config),
+        tokens=tokens,
+        stop_ids=read_stop_ids(folder, tokenizer, tokens.get("eos_token", "")),
+    )
+
+
+def read_json(path: Path, *, required: bool = False) -> dict[str, Any]:
+    """A JSON object; an absent file that is not required is an empty one. Raises UserError when it is broken."""
+    if not path.exists() and not required:
+        return {}
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(
+            "this file is missing.", where=str(path), do="Use a model folder with a fast tokenizer (tokenizer.json)."
+        ) from error
+    except ValueError as error:
+        raise UserError(f"this is not JSON: {error}.", where=str(path), do="Fetch the file again.") from error
+    if not isinstance(value, dict):
+        raise UserError("this is not a JSON object.", where=str(path), do="Fetch the file again.")
+    return cast("dict[str, Any]", value)
+
+
+def special_tokens(config: Mapping[str, Any]) -> dict[str, str]:
+    """Name to text of the special tokens, as templates see them; a token may be written as a string or as an object."""
+    found: dict[str, str] = {}
+    for name, value in config.items():
+        if not name.endswith("_token") or name.startswith("add_"):
+            continue
+        text = cast("dict[str, Any]", value).get("content") if isinstance(value, dict) else value
+        if isinstance(text, str) and text:
+            found[name] = text
+    return found
+
+
+def read_template(folder: Path, config: Mapping[str, Any]) -> str:
+    """The default chat template: chat_template.jinja, else the one in tokenizer_config.json."""
+    path = folder / "chat_template.jinja"
+    given: Any = path.read_text(encoding="utf-8") if path.exists() else config.get("chat_template")
+    if isinstance(given, list):
+        named = cast("list[dict[str, Any]]", given)
+        given = {item.get("name"): item.get("template") for item in named}.get("default")
+    if not isinstance(given, str) or not given.strip():
+        raise UserError(
+            "this model has no chat template.",
+            where=str(folder),
+            do="Choose the instruction-tuned model, or put a chat_template.jinja into its folder.",
+        )
+    return given
+
+
+def read_stop_ids(folder: Path, tokenizer: Tokenizer, eos_token: str) -> frozenset[int]:
+    """Ids that end a text, of generation_config.json, config.json and the tokenizer's own `eos_token`."""
+    found: set[int] = set()
+    for name in ("generation_config.json", "config.json"):
+        given: Any = read_json(folder / name).get("eos_token_id")
+        several = cast("list[Any]", given) if isinstance(given, list) else [given]
+        found.update(item for item in several if isinstance(item, int))
+    own = tokenizer.token_to_id(eos_token) if eos_token else None
+    return frozenset(found if own is None else found | {own})

@@ -1,0 +1,125 @@
+"""Before training: can this chat template be trained at all?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tunewright.core.errors import UserError
+from tunewright.core.ports import Message, RowProblem
+from tunewright.text.chat import ChatFormat
+from tunewright.text.spans import LossOn
+from tunewright.text.template import FAILURES
+
+_USER: Message = {"role": "user", "content": "What is seven?"}
+_ANSWER: Message = {"role": "assistant", "content": "Seven is a number."}
+_SYSTEM: Message = {"role": "system", "content": "Answer in brief."}
+_USER_2: Message = {"role": "user", "content": "And eight?"}
+_ANSWER_2: Message = {"role": "assistant", "content": "Eight too."}
+ONE_TURN: tuple[Message, ...] = (_USER, _ANSWER)
+TWO_TURNS: tuple[Message, ...] = (_USER, _ANSWER, _USER_2, _ANSWER_2)
+SPACED: tuple[Message, ...] = (
+    {"role": "user", "content": "  What?  "},
+    {"role": "assistant", "content": "  Seven.  "},
+)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a template does. `digest` is the template's; `notes` are sentences for the person who trains.
+
+    `prefix_preserving`: earlier turns render the same when more turns follow; where not, rows with several trained
+    answers go to quarantine. `keeps_space`: white space around a turn's text survives. `takes_system`: system turns are
+    accepted.
+    """
+
+    digest: str
+    stop_text: str
+    prefix_preserving: bool
+    keeps_space: bool
+    takes_system: bool
+    notes: tuple[str, ...] = ()
+
+
+def probe(chat: ChatFormat, *, loss_on: LossOn) -> Probe:
+    """Try the template on small conversations.
+
+    Raises UserError that says which token is left out, or what the template does to the text, when one question and one
+    answer cannot be trained.
+    """
+    check_one_turn(chat, loss_on)
+    several = works(chat, TWO_TURNS, loss_on)
+    spaced = keeps_space(chat)
+    system = works(chat, (_SYSTEM, *ONE_TURN), loss_on)
+    said = (
+        (several, "The template changes earlier turns: conversations with several answers cannot be trained."),
+        (spaced, "The template strips white space around a turn's text."),
+        (system, "The template takes no system turn."),
+    )
+    return Probe(
+        digest=chat.template_digest,
+        stop_text=chat.stop_text,
+        prefix_preserving=several,
+        keeps_space=spaced,
+        takes_system=system,
+        notes=tuple(text for holds, text in said if not holds),
+    )
+
+
+def check_one_turn(chat: ChatFormat, loss_on: LossOn) -> None:
+    """Raise UserError unless one question with one answer can be trained, its stop token included."""
+    try:
+        chat.render(ONE_TURN, generation=True)
+    except FAILURES as error:
+        raise refusal(chat, RowProblem("template_refuses", str(error))) from error
+    if not chat.stop_text:
+        missing = chat.eos_text or "an end-of-turn token"
+        raise UserError(
+            f"the chat template leaves out {missing} after an assistant turn, so the model would never learn to stop.",
+            where="chat template",
+            do=f"Write {missing} after the assistant's content in chat_template.jinja, or take the instruct model.",
+        )
+    try:
+        tokens, weights = chat.encode(ONE_TURN, loss_on=loss_on)
+    except RowProblem as problem:
+        raise refusal(chat, problem) from problem
+    trained = [int(token) for token, weight in zip(tokens, weights, strict=True) if weight > 0]
+    if not chat.stop_ids.intersection(trained):
+        raise UserError(
+            f"the stop token {chat.stop_text} is outside the loss, so the model would never learn to stop.",
+            where="chat template",
+            do="Report this template: it is read wrongly.",
+        )
+
+
+def refusal(chat: ChatFormat, problem: RowProblem) -> UserError:
+    """The user's sentence for a template that cannot be trained."""
+    what = {
+        "template_refuses": f"the chat template refuses one question with one answer: {problem.detail}.",
+        "template_changes_turns": "the chat template writes a prompt that does not begin the finished conversation.",
+        "template_drops_text": f"the chat template loses text: {problem.detail}.",
+        "token_boundary": f"the prompt's end melts into the answer: {header(chat)!r} has other tokens in training.",
+        "no_stop_token": f"the chat template leaves out {chat.stop_text} after the last answer.",
+    }.get(problem.reason, f"the chat template cannot be trained: {problem}.")
+    return UserError(
+        what, where="chat template", do="Mend chat_template.jinja in the model's folder, or take another model."
+    )
+
+
+def header(chat: ChatFormat) -> str:
+    """What the template writes between the question and the answer, its last 40 characters."""
+    return chat.render(ONE_TURN[:1], generation=True)[-40:]
+
+
+def works(chat: ChatFormat, messages: Sequence[Message], loss_on: LossOn) -> bool:
+    """True when this conversation can be trained."""
+    return not isinstance(chat.encode_many([messages], loss_on=loss_on)[0], RowProblem)
+
+
+def keeps_space(chat: ChatFormat) -> bool:
+    """True when white space around a turn's text is in the rendered text."""
+    try:
+        text = chat.render(SPACED, generation=False)
+    except FAILURES:
+        return False
+    return all(turn.get("content", "") in text for turn in SPACED)

@@ -1,0 +1,130 @@
+"""Checkpoints: complete or absent, checked by digest, no pickle.
+
+`step-000060/`: `model/` (what the method saves: plain PEFT or Transformers loads it), `optimiser.safetensors`,
+`state.json` (step, scalars of the optimiser, digest of every other file; written last).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from tunewright.core import digest
+from tunewright.core.errors import UserError
+from tunewright.core.events import CheckpointRefused, CheckpointSaved, Emit
+from tunewright.core.workspace import new_folder, write_json
+from tunewright.models.weights import read_weights
+
+STATE = "state.json"
+OPTIMISER = "optimiser.safetensors"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a run needs to go on: weights by trainable name, optimiser state and random state."""
+
+    step: int
+    weights: dict[str, Tensor]
+    optimiser: dict[str, Any]
+    random: Tensor
+
+
+class CheckpointStore:
+    """The checkpoints of one run, newest last; keeps to a number and to a disk budget."""
+
+    def __init__(self, folder: Path, *, keep: int, disk_budget_bytes: int, emit: Emit) -> None:
+        self.folder = folder
+        self._keep = keep
+        self._budget = disk_budget_bytes
+        self._emit = emit
+
+    def save(self, step: int, *, write_model: Callable[[Path], None], optimiser: Any) -> None:
+        """Write the checkpoint of a step, then let old ones go. Raises OutsideError when the disk is full."""
+        target = self.folder / f"step-{step:08d}"
+        if target.exists():
+            return
+        with new_folder(target) as temporary:
+            write_model(temporary / "model")
+            tensors, scalars = split_state(optimiser.state_dict())
+            save_file(tensors | {"random": torch.get_rng_state()}, temporary / OPTIMISER)
+            files = {str(p.relative_to(temporary)): digest.of_file(p) for p in temporary.rglob("*") if p.is_file()}
+            write_json(temporary / STATE, {"step": step, "optimiser": scalars, "files": files})
+        self._emit(CheckpointSaved(step=step, bytes=size_bytes(target)))
+        self._let_go()
+
+    def newest(self) -> Checkpoint | None:
+        """The newest undamaged checkpoint, or None. A damaged one is reported and set aside."""
+        for path in reversed(self.paths()):
+            try:
+                return read_checkpoint(path)
+            except (OSError, ValueError, KeyError) as error:
+                self._emit(CheckpointRefused(step=int(path.name.removeprefix("step-")), why=str(error)))
+                shutil.rmtree(path.with_name(f"damaged-{path.name}"), ignore_errors=True)
+                path.rename(path.with_name(f"damaged-{path.name}"))
+        return None
+
+    def paths(self) -> list[Path]:
+        """Folders of complete checkpoints, oldest first."""
+        return sorted(path for path in self.folder.glob("step-*") if path.is_dir())
+
+    def check_budget(self, checkpoint_bytes: int) -> None:
+        """Raise UserError before the run when two checkpoints do not fit the budget."""
+        if 2 * checkpoint_bytes > self._budget:
+            raise UserError(
+                f"two checkpoints of this run take {2 * checkpoint_bytes / 1e9:.1f} GB, over the budget of "
+                f"{self._budget / 1e9:.1f} GB.",
+                where="training.checkpoints.disk_budget",
+                do="Raise the budget, or choose a method that trains fewer weights.",
+            )
+
+    def _let_go(self) -> None:
+        paths = self.paths()
+        while len(paths) > self._keep or (len(paths) > 1 and sum(map(size_bytes, paths)) > self._budget):
+            shutil.rmtree(paths.pop(0))
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Read and verify one checkpoint. Raises ValueError that names the damaged file."""
+    state = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    for name, expected in state["files"].items():
+        if digest.of_file(folder / name) != expected:
+            raise ValueError(f"{name} does not have the digest that was written with it")
+    tensors = load_file(folder / OPTIMISER)
+    random = tensors.pop("random")
+    weights = read_weights(folder / "model")
+    return Checkpoint(state["step"], weights, join_state(tensors, state["optimiser"]), random)
+
+
+def split_state(state: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """An optimiser's state as tensors by name ("3.exp_avg") and what JSON can hold."""
+    tensors: dict[str, Tensor] = {}
+    scalars: dict[str, dict[str, Any]] = {}
+    for index, values in state["state"].items():
+        for name, value in values.items():
+            if isinstance(value, Tensor):
+                tensors[f"{index}.{name}"] = value.contiguous()
+            else:
+                scalars.setdefault(str(index), {})[name] = value
+    return tensors, {"state": scalars, "param_groups": state["param_groups"]}
+
+
+def join_state(tensors: dict[str, Tensor], scalars: dict[str, Any]) -> dict[str, Any]:
+    """The inverse of `split_state`."""
+    state: dict[int, dict[str, Any]] = {int(index): dict(values) for index, values in scalars["state"].items()}
+    for name, tensor in tensors.items():
+        index, _, key = name.partition(".")
+        state.setdefault(int(index), {})[key] = tensor
+    return {"state": state, "param_groups": scalars["param_groups"]}
+
+
+def size_bytes(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
