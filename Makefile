@@ -60,7 +60,7 @@ test-kill-full: $(STAMP) ## the same with full fine-tuning
 	$(BIN)/python scripts/kill_test.py --method full
 
 test-mutations: $(STAMP) ## 10,000 mutated rows: no crash, and the receipt adds up
-	$(BIN)/python scripts/mutations.py
+	$(BIN)/python scripts/mutate_rows.py
 
 test-seeds: $(STAMP) ## the demo with three seeds: median at least 88 %
 	$(BIN)/python scripts/seeds.py

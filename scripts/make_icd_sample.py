@@ -21,8 +21,6 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
-import simple_icd_10_cm as icd
-
 FOLDER = Path(__file__).parent.parent / "examples" / "icd"
 SEED = 2026
 SYSTEMS = {
@@ -59,6 +57,8 @@ class Diagnosis(NamedTuple):
 
 def read_tree() -> list[Diagnosis]:
     """Every leaf diagnosis of the 12 chapters, in the order of the tabular list."""
+    import simple_icd_10_cm as icd  # noqa: PLC0415 - the package reads its whole tree when it is imported
+
     found: list[Diagnosis] = []
     for chapter, system in SYSTEMS.items():
         leaves = (

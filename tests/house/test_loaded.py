@@ -45,9 +45,11 @@ def test_the_watch_sees_what_a_restarted_process_loads(tmp_path: Path) -> None:
     assert watched([sys.executable, "-c", again], tmp_path).loaded(*HEAVY) == {"numpy"}
 
 
-def test_importing_the_package_gives_nouns_alone(tmp_path: Path) -> None:
-    seen = watched([sys.executable, "-c", "import tunewright"], tmp_path)
-    assert {name for name in seen.modules if name.startswith("tunewright")} == NOUNS_ALONE
+@pytest.mark.parametrize("code", ["import tunewright", "import tunewright; tunewright.Run"], ids=["package", "noun"])
+def test_importing_the_package_gives_nouns_alone(code: str, tmp_path: Path) -> None:
+    seen = watched([sys.executable, "-c", code], tmp_path)
+    assert seen.exit_code == 0, seen.out
+    assert {name for name in seen.modules if name.startswith("tunewright")} <= NOUNS_ALONE
     assert seen.loaded(*HEAVY) == set()
 
 

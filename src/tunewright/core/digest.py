@@ -12,7 +12,7 @@ from typing import Any
 BLOCK_BYTES = 1 << 20
 
 
-def of_bytes(content: bytes) -> str:
+def of_bytes(content: bytes | memoryview) -> str:
     """SHA-256 of some bytes, as lower-case hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 

@@ -33,7 +33,7 @@ def skip_line(file: BinaryIO) -> None:
             return
 
 
-def bad_row(number: int, reason: str, raw: bytes | str, detail: str = "") -> RawRow:
+def bad_row(number: int, reason: str, *, raw: bytes | str, detail: str = "") -> RawRow:
     """A row that cannot be read; `problem` is "reason: detail", and `raw` is cut to 2,000 characters."""
     if isinstance(raw, bytes):
         raw = raw[: 4 * MAX_RAW_CHARACTERS].decode("utf-8", errors="backslashreplace")

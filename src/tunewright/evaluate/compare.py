@@ -60,7 +60,7 @@ def _evidence(
     scorer: Scorer, base: Sequence[AnsweredRow], tuned: Sequence[AnsweredRow], *, labels: Sequence[str], seed: int
 ) -> tuple[tuple[float, float] | None, float | None]:
     """Interval and p of the difference."""
-    before, after = summed(scorer, base, labels), summed(scorer, tuned, labels)
+    before, after = summed(scorer, base, labels=labels), summed(scorer, tuned, labels=labels)
     if before is None or after is None:
         return None, None
     interval = bootstrap_interval(before.sums, after.sums, value=before.value, seed=seed)

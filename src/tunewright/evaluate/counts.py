@@ -40,7 +40,7 @@ class MacroScorer:
     def __init__(self, options: Any) -> None:
         self.options = options
 
-    def of_label(self, hits: Floats, predicted: Floats, true: Floats) -> Floats:
+    def of_label(self, hits: Floats, *, predicted: Floats, true: Floats) -> Floats:
         """The metric of each label from its counts, all [..., L]."""
         raise NotImplementedError
 
@@ -58,7 +58,7 @@ class MacroScorer:
         if not sums.shape[-1]:
             return np.full(sums.shape[:-1], np.nan)
         hits, predicted, true = np.split(sums, 3, axis=-1)
-        return self.of_label(hits, predicted, true).mean(axis=-1)
+        return self.of_label(hits, predicted=predicted, true=true).mean(axis=-1)
 
     def score(self, rows: Sequence[AnsweredRow], labels: Sequence[str]) -> float:
         """The metric over all rows, in [0, 1]."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Style = Literal["bare", "labels_listed", "examples"]
 EXAMPLES = 12
 EXAMPLES_TOKENS = 2048
-SEEN = 20_000
+SEEN = 5_000
 """Training rows looked at for examples: enough to find every label that is not rarer than one in a thousand."""
 
 
@@ -60,16 +60,13 @@ def draw_examples(split: Rows, labels: Sequence[str], *, seed: int) -> tuple[Row
 
     Together they stay below 2,048 tokens; a row that does not fit any more is passed over.
     """
-    order = np.random.default_rng(seed).permutation(len(split))[:SEEN]
+    order = np.random.default_rng(seed).permutation(len(split))[:SEEN].tolist()
+    label_of = {index: split.row(index).label for index in sorted(order)} if labels else dict.fromkeys(order)
     by_label: dict[str | None, list[int]] = defaultdict(list)
-    for index in order.tolist():
-        label = split.row(index).label if labels else None
-        if len(by_label[label]) < EXAMPLES and len(split.encoded(index).tokens) <= EXAMPLES_TOKENS // 2:
-            by_label[label].append(index)
-        if labels and len(by_label) >= len(labels) and all(len(found) >= EXAMPLES for found in by_label.values()):
-            break
-        if not labels and len(by_label[None]) >= EXAMPLES:
-            break
+    for index in order:
+        group = by_label[label_of[index]]
+        if len(group) < EXAMPLES and len(split.encoded(index).tokens) <= EXAMPLES_TOKENS // 2:
+            group.append(index)
     groups = [by_label[label] for label in (labels or [None])]
     turns = [group[turn] for turn in range(EXAMPLES) for group in groups if turn < len(group)]
     return tuple(split.row(index) for index in _within_budget(split, turns))

@@ -36,7 +36,7 @@ class Summed(NamedTuple):
     value: Callable[[Floats], Floats]
 
 
-def summed(scorer: Scorer, rows: Sequence[AnsweredRow], labels: Sequence[str]) -> Summed | None:
+def summed(scorer: Scorer, rows: Sequence[AnsweredRow], *, labels: Sequence[str]) -> Summed | None:
     """Any scorer's metric as sums; None for one without sums and without a value a row (no interval)."""
     if isinstance(scorer, SumScorer):
         return Summed(scorer.sums(rows, labels), scorer.value)

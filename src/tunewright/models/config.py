@@ -13,7 +13,9 @@ from tunewright.core.errors import Problem, UserError
 from tunewright.models.config_keys import KEYS
 
 SIZE_LIMIT_BYTES = 32 << 20
-RUNS_CODE = re.compile(r"auto_map|_?auto_class|trust_remote_code|custom_.*|.*_?attn_implementation.*|.*(?<!tokenizer)_class")
+RUNS_CODE = re.compile(
+    r"auto_map|_?auto_class|trust_remote_code|custom_.*|.*_?attn_implementation.*|.*(?<!tokenizer)_class"
+)
 NAMES_PLACE = re.compile(r".*_(path|paths|file|files|url|urls|dir|folder)")
 PLACE = re.compile(r"[/\\~]|\.\.|\.(py|so|dll|bin|pkl|pickle|pt|pth|sh)$", re.IGNORECASE)
 QUANTISED = frozenset({"quantization_config", "compression_config"})
@@ -31,9 +33,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise UserError(
-            "this file is not JSON.", where=str(path), do="Copy or download the model again."
-        ) from error
+        raise UserError("this file is not JSON.", where=str(path), do="Copy or download the model again.") from error
     if not isinstance(value, dict):
         raise UserError("this file should hold a JSON object.", where=str(path), do="Use another model.")
     return value
@@ -56,7 +56,9 @@ def check_config(folder: Path) -> dict[str, Any]:
 
 def _problems(config: dict[str, Any], path: Path) -> Iterator[Problem]:
     if not isinstance(config.get("model_type"), str):
-        yield Problem("the key model_type is missing, so the architecture is not known.", str(path), "Use another model.")
+        yield Problem(
+            "the key model_type is missing, so the architecture is not known.", str(path), "Use another model."
+        )
     for key, value in config.items():
         reason = _reason(key, value, top=True)
         if reason:
@@ -98,4 +100,6 @@ def _problems_elsewhere(folder: Path) -> Iterator[Problem]:
             continue
         for key in read_json(path):
             if CODE_IN_OTHERS.fullmatch(key):
-                yield Problem(f'the key "{key}" chooses code to run, which a model folder may not do here.', str(path), DO)
+                yield Problem(
+                    f'the key "{key}" chooses code to run, which a model folder may not do here.', str(path), DO
+                )

@@ -103,7 +103,7 @@ def packed_attention(
 ) -> tuple[Tensor, None]:
     """Causal attention inside each segment. query [1, H, T, D], key and value [1, K, T, D]; returns [1, T, H, D].
 
-    The signature is Transformers' own. Raises ValueError for attention dropout and soft caps, which have no kernel here.
+    The signature is Transformers' own. Raises ValueError for dropout, soft caps and windows: there is no kernel here.
     """
     if dropout or kwargs.get("softcap") is not None or kwargs.get("sliding_window") is not None:
         raise ValueError("packed attention knows no dropout, soft cap or sliding window")

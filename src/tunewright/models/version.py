@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tunewright.core.nouns import ModelVersion
 from tunewright.core.workspace import Workspace, new_folder, write_text
-from tunewright.models.weights import weights_digest
+from tunewright.models.tensors import weights_digest
 
 RECORD = "version.json"
 

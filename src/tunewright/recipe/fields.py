@@ -13,6 +13,7 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    WithJsonSchema,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -22,7 +23,16 @@ from tunewright.core import catalog
 class Options(BaseModel):
     """Frozen, no unknown keys: what every block of a recipe is."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Mark blocks with rules that a schema cannot say, so that `recipe/screen.py` leaves them to pydantic."""
+        made = handler.resolve_ref_schema(handler(core))
+        rules = cls.__pydantic_decorators__
+        if rules.model_validators or any(rule.info.mode != "before" for rule in rules.field_validators.values()):
+            made["rules"] = True
+        return made
 
 
 class Part(Options):
@@ -35,14 +45,23 @@ def option(default: Any, text: str, *, why: str, unit: str = "", **limits: Any) 
     return Field(default, description=text, json_schema_extra=extra, **limits)
 
 
+PERCENT = r"^\s*(\d+(?:\.\d+)?)\s*%\s*$"
+BYTES = r"^\s*(\d+(?:\.\d+)?)\s*([KMGT]?B)\s*$"
+
+
 def _share(value: Any) -> Any:
     """Accept "1%" beside 0.01."""
-    if isinstance(value, str) and (found := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value)):
+    if isinstance(value, str) and (found := re.fullmatch(PERCENT, value)):
         return float(found.group(1)) / 100
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
+Share = Annotated[
+    float,
+    BeforeValidator(_share),
+    Field(ge=0, le=1),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": PERCENT}]}),
+]
 """A share from 0 to 1; may be written "1%"."""
 
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -50,12 +69,17 @@ _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 def _size(value: Any) -> Any:
     """Accept "2 GB" beside 2000000000."""
-    if isinstance(value, str) and (found := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?B)\s*", value)):
+    if isinstance(value, str) and (found := re.fullmatch(BYTES, value)):
         return int(float(found.group(1)) * _UNITS[found.group(2)])
     return value
 
 
-Size = Annotated[int, BeforeValidator(_size), Field(gt=0)]
+Size = Annotated[
+    int,
+    BeforeValidator(_size),
+    Field(gt=0),
+    WithJsonSchema({"anyOf": [{"type": "integer", "exclusiveMinimum": 0}, {"type": "string", "pattern": BYTES}]}),
+]
 """Bytes; may be written "2 GB" (powers of ten)."""
 
 

@@ -47,7 +47,7 @@ class ChatFormat:
         own = self.tokenizer.token_to_id(self.stop_text) if self.stop_text else None
         self.stop_ids: frozenset[int] = files.stop_ids if own is None else files.stop_ids | {own}
         self.digest: str = digest.of_json([self.template_digest, files.tokenizer_digest, sorted(self.stop_ids)])
-        self.control_texts = control_texts(self.tokenizer, files, self.stop_ids)
+        self.control_texts = control_texts(files, self.stop_ids)
         self._control = re.compile("|".join(map(re.escape, self.control_texts)) or r"(?!)")
         self._tails: dict[str, list[int]] = {}
 
@@ -173,7 +173,7 @@ def turn_end(template: Template, tokenizer: Tokenizer) -> str:
     return max((content for content in added if content.strip() and tail.startswith(content)), key=len, default="")
 
 
-def control_texts(tokenizer: Tokenizer, files: TokenizerFiles, stop_ids: frozenset[int]) -> tuple[str, ...]:
+def control_texts(files: TokenizerFiles, stop_ids: frozenset[int]) -> tuple[str, ...]:
     """Special tokens that shape a conversation here: in the template's text, named tokens, and stop tokens.
 
     Longest first, so that a longer one is found before one that it begins with.
@@ -181,7 +181,7 @@ def control_texts(tokenizer: Tokenizer, files: TokenizerFiles, stop_ids: frozens
     named = set(files.tokens.values())
     found = {
         token.content
-        for number, token in tokenizer.get_added_tokens_decoder().items()
+        for number, token in files.tokenizer.get_added_tokens_decoder().items()
         if number in stop_ids or (token.special and (token.content in named or token.content in files.template))
     }
     return tuple(sorted((text for text in found if text.strip()), key=lambda text: (-len(text), text)))

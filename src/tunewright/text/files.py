@@ -45,7 +45,7 @@ def read_files(folder: Path) -> TokenizerFiles:
         tokenizer_digest=digest.of_file(path),
         template=read_template(folder, config),
         tokens=tokens,
-        stop_ids=read_stop_ids(folder, tokenizer, tokens.get("eos_token", "")),
+        stop_ids=read_stop_ids(folder, tokenizer, eos_token=tokens.get("eos_token", "")),
     )
 
 
@@ -94,7 +94,7 @@ def read_template(folder: Path, config: Mapping[str, Any]) -> str:
     return given
 
 
-def read_stop_ids(folder: Path, tokenizer: Tokenizer, eos_token: str) -> frozenset[int]:
+def read_stop_ids(folder: Path, tokenizer: Tokenizer, *, eos_token: str) -> frozenset[int]:
     """Ids that end a text, of generation_config.json, config.json and the tokenizer's own `eos_token`."""
     found: set[int] = set()
     for name in ("generation_config.json", "config.json"):

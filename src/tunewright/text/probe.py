@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tunewright.core.errors import UserError
 from tunewright.core.ports import Message, RowProblem
 from tunewright.text.chat import ChatFormat
-from tunewright.text.spans import LossOn
+from tunewright.text.spans import LossOn, check_nothing_lost, render
 from tunewright.text.template import FAILURES
 
 _USER: Message = {"role": "user", "content": "What is seven?"}
@@ -48,9 +48,9 @@ def probe(chat: ChatFormat, *, loss_on: LossOn) -> Probe:
     answer cannot be trained.
     """
     check_one_turn(chat, loss_on)
-    several = works(chat, TWO_TURNS, loss_on)
+    several = works(chat, TWO_TURNS, loss_on=loss_on)
     spaced = keeps_space(chat)
-    system = works(chat, (_SYSTEM, *ONE_TURN), loss_on)
+    system = works(chat, (_SYSTEM, *ONE_TURN), loss_on=loss_on)
     said = (
         (several, "The template changes earlier turns: conversations with several answers cannot be trained."),
         (spaced, "The template strips white space around a turn's text."),
@@ -69,9 +69,9 @@ def probe(chat: ChatFormat, *, loss_on: LossOn) -> Probe:
 def check_one_turn(chat: ChatFormat, loss_on: LossOn) -> None:
     """Raise UserError unless one question with one answer can be trained, its stop token included."""
     try:
-        chat.render(ONE_TURN, generation=True)
-    except FAILURES as error:
-        raise refusal(chat, RowProblem("template_refuses", str(error))) from error
+        check_nothing_lost(render(chat.template, ONE_TURN), ONE_TURN)
+    except RowProblem as problem:
+        raise refusal(chat, problem) from problem
     if not chat.stop_text:
         missing = chat.eos_text or "an end-of-turn token"
         raise UserError(
@@ -98,7 +98,7 @@ def refusal(chat: ChatFormat, problem: RowProblem) -> UserError:
         "template_refuses": f"the chat template refuses one question with one answer: {problem.detail}.",
         "template_changes_turns": "the chat template writes a prompt that does not begin the finished conversation.",
         "template_drops_text": f"the chat template loses text: {problem.detail}.",
-        "token_boundary": f"the prompt's end melts into the answer: {header(chat)!r} has other tokens in training.",
+        "token_boundary": "the prompt ends inside a token of the finished conversation, so training and use differ.",
         "no_stop_token": f"the chat template leaves out {chat.stop_text} after the last answer.",
     }.get(problem.reason, f"the chat template cannot be trained: {problem}.")
     return UserError(
@@ -106,12 +106,7 @@ def refusal(chat: ChatFormat, problem: RowProblem) -> UserError:
     )
 
 
-def header(chat: ChatFormat) -> str:
-    """What the template writes between the question and the answer, its last 40 characters."""
-    return chat.render(ONE_TURN[:1], generation=True)[-40:]
-
-
-def works(chat: ChatFormat, messages: Sequence[Message], loss_on: LossOn) -> bool:
+def works(chat: ChatFormat, messages: Sequence[Message], *, loss_on: LossOn) -> bool:
     """True when this conversation can be trained."""
     return not isinstance(chat.encode_many([messages], loss_on=loss_on)[0], RowProblem)
 

@@ -42,7 +42,7 @@ def draft(template: Template, messages: Sequence[Message], *, stop_text: str, lo
     text = render(template, messages)
     check_nothing_lost(text, messages)
     spans = [
-        answer_span(template, messages, text, index=index, stop_text=stop_text)
+        answer_span(template, messages, text=text, index=index, stop_text=stop_text)
         for index, turn in enumerate(messages)
         if wanted(turn, loss_on, last=index == len(messages) - 1)
     ]
@@ -59,7 +59,7 @@ def wanted(turn: Message, loss_on: LossOn, *, last: bool) -> bool:
     return weight != 0 and (last or loss_on == "answers")
 
 
-def answer_span(template: Template, messages: Sequence[Message], text: str, *, index: int, stop_text: str) -> Span:
+def answer_span(template: Template, messages: Sequence[Message], *, text: str, index: int, stop_text: str) -> Span:
     """From the end of the assistant's header to the end of the stop token; what follows it is not trained.
 
     The answer itself cannot hold the stop token: such rows are refused before.

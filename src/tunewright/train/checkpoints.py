@@ -21,7 +21,7 @@ from tunewright.core import digest
 from tunewright.core.errors import UserError
 from tunewright.core.events import CheckpointRefused, CheckpointSaved, Emit
 from tunewright.core.workspace import new_folder, write_json
-from tunewright.models.weights import read_weights
+from tunewright.models.tensors import read_weights
 
 STATE = "state.json"
 OPTIMISER = "optimiser.safetensors"

@@ -36,7 +36,7 @@ class Work:
 
 
 def to_label(value: Mapping[str, Any], column: str) -> str:
-    """A label as text; true and false as JSON writes them. Raises RowProblem for anything but text and whole numbers."""
+    """A label as text, true and false as JSON writes them. RowProblem unless text, whole number, true, false."""
     label = value.get(column)
     if isinstance(label, bool):
         return "true" if label else "false"

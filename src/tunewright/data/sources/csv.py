@@ -30,7 +30,7 @@ class Work:
             names, problem = check_header(header)
             for record in records:
                 if problem:
-                    yield bad_row(record.line, "bad_header", record.raw, problem)
+                    yield bad_row(record.line, "bad_header", raw=record.raw, detail=problem)
                 else:
                     yield to_row(record, names)
 
@@ -107,8 +107,8 @@ def to_row(record: Record, names: list[str]) -> RawRow:
     problem = problem or text_problem("".join(record.fields))
     if problem:
         reason, _, detail = problem.partition(": ")
-        return bad_row(record.line, reason, record.raw, detail)
-    return RawRow(record.line, dict(zip(names, record.fields, strict=True)))
+        return bad_row(record.line, reason, raw=record.raw, detail=detail)
+    return RawRow(record.line, dict(zip(names, record.fields, strict=True)), raw=record.raw)
 
 
 def text_problem(text: str) -> str:

@@ -30,33 +30,33 @@ class Work:
                     line = line.removeprefix(BOM)
                 if not line.strip():
                     continue
-                yield (
-                    parse(number, line)
-                    if whole
-                    else bad_row(number, "line_too_long", line, f"more than {MAX_LINE_BYTES:,} bytes")
-                )
+                if whole:
+                    yield parse(number, line)
+                else:
+                    yield bad_row(number, "line_too_long", raw=line, detail=f"more than {MAX_LINE_BYTES:,} bytes")
 
 
 def parse(number: int, line: bytes) -> RawRow:
     """One line as a row."""
     if b"\0" in line:
-        return bad_row(number, "nul_byte", line, "the line holds a NUL byte; is the file UTF-16?")
+        return bad_row(number, "nul_byte", raw=line, detail="the line holds a NUL byte; is the file UTF-16?")
     try:
-        value = json.loads(line.decode("utf-8"), object_pairs_hook=unique, parse_constant=refuse_constant)
+        text = line.decode("utf-8")
+        value = json.loads(text, object_pairs_hook=unique, parse_constant=refuse_constant)
         if b"\\u" in line:
             check_escapes(value)
     except UnicodeDecodeError as error:
-        return bad_row(number, "wrong_encoding", line, f"not UTF-8 at byte {error.start + 1} of the line")
+        return bad_row(number, "wrong_encoding", raw=line, detail=f"not UTF-8 at byte {error.start + 1} of the line")
     except RecursionError:
-        return bad_row(number, "nested_too_deep", line)
+        return bad_row(number, "nested_too_deep", raw=line)
     except NotAllowed as error:
         reason, _, detail = str(error).partition(": ")
-        return bad_row(number, reason, line, detail)
+        return bad_row(number, reason, raw=line, detail=detail)
     except ValueError as error:
-        return bad_row(number, "broken_json", line, str(error))
+        return bad_row(number, "broken_json", raw=line, detail=str(error))
     if not isinstance(value, dict):
-        return bad_row(number, "not_an_object", line, f"the line holds a {type(value).__name__}")
-    return RawRow(number, value)
+        return bad_row(number, "not_an_object", raw=line, detail=f"the line holds a {type(value).__name__}")
+    return RawRow(number, value, raw=text)
 
 
 def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ class Work(MacroScorer):
     """Mean over labels of hits / predictions; a label that is never predicted counts 0; range [0, 1]."""
 
     def of_label(
-        self, hits: NDArray[np.float64], predicted: NDArray[np.float64], true: NDArray[np.float64]
+        self, hits: NDArray[np.float64], *, predicted: NDArray[np.float64], true: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Precision of each label."""
         return share(hits, predicted)

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from tunewright.models.dropout import silence
-from tunewright.models.weights import read_weights
+from tunewright.models.tensors import read_weights
 from tunewright.recipe.options.methods.full import Options
 
 

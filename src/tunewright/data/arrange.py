@@ -1,0 +1,72 @@
+"""Steps and the split: which rows stay, and on which side they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tunewright.core.errors import UserError
+from tunewright.core.ports import Row, Step
+from tunewright.data.receipt import Ledger
+from tunewright.data.rows import SPLITS, conflicting
+from tunewright.data.split import divide
+from tunewright.recipe.recipe import SplitOptions
+
+PHASES = ("before_split", "split", "training_rows")
+CONFLICTING = "conflicting_labels"
+
+
+def arrange(
+    rows: dict[str, list[Row]], steps: Sequence[Step], *, options: SplitOptions, ledger: Ledger
+) -> dict[str, list[Row]]:
+    """Rows of all three splits after the steps of the phase before the split, the split, and those on training rows.
+
+    Splits that have files of their own are not divided. Raises UserError when steps stand in a wrong order.
+    """
+    check_order(steps)
+    rows = run(in_phase(steps, "before_split"), rows, ledger=ledger)
+    note_conflicts(rows, ledger)
+    dividing = in_phase(steps, "split")
+    if dividing:
+        rows = run(dividing, rows, ledger=ledger)
+    else:
+        shares = {split: getattr(options, split) for split in SPLITS if split not in rows}
+        rows = {**rows, **divide(rows["train"], shares, options=options)}
+    trained = run(in_phase(steps, "training_rows"), {"train": rows["train"]}, ledger=ledger)
+    return {split: {**rows, **trained}.get(split, []) for split in SPLITS}
+
+
+def check_order(steps: Sequence[Step]) -> None:
+    """Raise UserError when a step stands after one of a later phase."""
+    places = [PHASES.index(step.phase) for step in steps]
+    if places != sorted(places):
+        raise UserError(
+            "a data step stands too late.",
+            where="data.steps",
+            do="The order is: steps before the split, the split, steps on training rows.",
+        )
+
+
+def in_phase(steps: Sequence[Step], phase: str) -> list[Step]:
+    """Steps of one phase, in order."""
+    return [step for step in steps if step.phase == phase]
+
+
+def run(steps: Iterable[Step], rows: dict[str, list[Row]], *, ledger: Ledger) -> dict[str, list[Row]]:
+    """Rows after some steps; fates go into the ledger."""
+    for step in steps:
+        result = step.apply(rows)
+        for row, _split, fate, reason in result.gone:
+            tally = ledger.sources[row.source]
+            if fate == "duplicate":
+                tally.duplicate += 1
+            else:
+                tally.dropped[reason] += 1
+        ledger.created.update(result.created)
+        rows = result.rows
+    return rows
+
+
+def note_conflicts(rows: dict[str, list[Row]], ledger: Ledger) -> None:
+    """Count rows whose prompt stands elsewhere with another label; they are kept, and the receipt says so."""
+    for row in conflicting(row for group in rows.values() for row in group):
+        ledger.sources[row.source].notes[CONFLICTING] += 1

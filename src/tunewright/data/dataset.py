@@ -1,0 +1,140 @@
+"""A DatasetVersion opened for reading: tokens memory-mapped, rows read from Parquet when asked for.
+
+T tokens of all examples of a split in a row, N examples.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from tunewright.core.errors import OutsideError, UserError
+from tunewright.core.nouns import DatasetVersion
+from tunewright.core.ports import Encoded, Row
+from tunewright.core.workspace import Workspace
+from tunewright.data.rows import SPLITS
+from tunewright.data.store import TYPES
+
+
+def open_dataset(workspace: Workspace, version: DatasetVersion) -> Dataset:
+    """The prepared data of a record. Raises OutsideError when its folder is gone."""
+    folder = workspace.datasets / version.name
+    if not folder.is_dir():
+        raise OutsideError(
+            "the prepared data are gone.", where=str(folder), do="Run the `data` command again.", retry="useless"
+        )
+    return Dataset(folder, version)
+
+
+class Dataset:
+    """Splits by name: train, validation and test; one may be empty."""
+
+    def __init__(self, folder: Path, version: DatasetVersion) -> None:
+        self.folder = folder
+        self.version = version
+        self._open: dict[str, Split] = {}
+
+    def split(self, name: str) -> Split:
+        """One split. Raises UserError for a name that is none."""
+        if name not in SPLITS:
+            raise UserError(f'no split is called "{name}".', do=f"There is: {', '.join(SPLITS)}.")
+        if name not in self._open:
+            self._open[name] = Split(self.folder, name)
+        return self._open[name]
+
+
+class Split:
+    """Examples of one split in order."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.name = name
+        arrays = map_arrays(folder / f"{name}.safetensors")
+        self.offsets: NDArray[np.int64] = arrays["offsets"]
+        self.tokens: NDArray[np.int32] = arrays["tokens"]
+        self.weights: NDArray[np.float32] = arrays["weights"]
+        self._parquet = folder / f"{name}.parquet"
+        self._group: tuple[int, pa.Table] | None = None
+
+    def __len__(self) -> int:
+        """Examples."""
+        return len(self.offsets) - 1
+
+    def encoded(self, index: int) -> Encoded:
+        """Tokens and weights of one example, views of the file."""
+        begin, end = int(self.offsets[self._place(index)]), int(self.offsets[index + 1])
+        return Encoded(self.tokens[begin:end], self.weights[begin:end], index)
+
+    def row(self, index: int) -> Row:
+        """The row of one example; neighbours are read together and remembered."""
+        self._place(index)
+        number = int(np.searchsorted(self._group_ends, index, side="right"))
+        if self._group is None or self._group[0] != number:
+            self._group = (number, self._file.read_row_group(number))
+        begin = int(self._group_ends[number - 1]) if number else 0
+        values: dict[str, Any] = self._group[1].slice(index - begin, 1).to_pylist()[0]
+        return Row(**{**values, "messages": tuple(json.loads(values["messages"]))})
+
+    @cached_property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each example [N]."""
+        return np.diff(self.offsets)
+
+    @cached_property
+    def trained(self) -> NDArray[np.float64]:
+        """Sum of the loss weights of each example [N]."""
+        if not len(self):
+            return np.zeros(0)
+        return np.add.reduceat(self.weights, self.offsets[:-1], dtype=np.float64)
+
+    @cached_property
+    def _file(self) -> pq.ParquetFile:
+        return pq.ParquetFile(self._parquet)
+
+    @cached_property
+    def _group_ends(self) -> NDArray[np.int64]:
+        metadata = self._file.metadata
+        return np.cumsum([metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)])
+
+    def _place(self, index: int) -> int:
+        if not 0 <= index < len(self):
+            raise IndexError(f"{self.name} has {len(self)} rows; {index} is none of them")
+        return index
+
+
+def map_arrays(path: Path) -> dict[str, Any]:
+    """The arrays of a file, memory-mapped read-only. Raises OutsideError when the file is not whole."""
+    try:
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(size))
+        ends = [header[name]["data_offsets"][1] for name in TYPES]
+        whole = path.stat().st_size == 8 + size + max(ends)
+    except (OSError, ValueError, KeyError) as error:
+        raise damaged(path) from error
+    if not whole:
+        raise damaged(path)
+    return {
+        name: map_array(path, kind, offset=8 + size + header[name]["data_offsets"][0], size=header[name]["shape"][0])
+        for name, (_, kind) in TYPES.items()
+    }
+
+
+def map_array(path: Path, kind: str, *, offset: int, size: int) -> Any:
+    """One array; an empty one cannot be mapped and is made."""
+    if not size:
+        return np.zeros(0, kind)
+    return np.memmap(path, kind, "r", offset, (size,)).view(np.ndarray)  # plain views are cheaper to slice
+
+
+def damaged(path: Path) -> OutsideError:
+    """The sentence for a file that is not what was written."""
+    return OutsideError(
+        "this file is damaged.", where=str(path), do="Delete its folder and run the `data` command again."
+    )

@@ -1,0 +1,120 @@
+"""Rows to tokens: in batches on all cores, over-long ones by the recipe's policy, straight to disk."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from tunewright.core.digest import of_parts
+from tunewright.core.events import Emit, Progress
+from tunewright.core.ports import Chat, Message, Row, RowProblem
+from tunewright.data.overlong import NOTHING_TO_TRAIN, OVERLONG, Fitted, Refusal, Tokens, fit
+from tunewright.data.receipt import Ledger, Quarantine, histogram
+from tunewright.data.rows import piece
+from tunewright.data.store import SplitWriter
+from tunewright.recipe.recipe import DataOptions
+
+BATCH_ROWS = 1024
+BATCH_CHARACTERS = 4 * 2**20
+
+
+class TrainingChat(Chat, Protocol):
+    """A chat format that also gives loss weights (room `text`)."""
+
+    def encode_many(self, rows: Sequence[Sequence[Message]], *, loss_on: str) -> list[Tokens | RowProblem]:
+        """Tokens and weights of each conversation, or its problem in its place."""
+        ...
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Encodes splits into a folder and counts what happens in the ledger."""
+
+    options: DataOptions
+    chat: TrainingChat
+    loss_on: str
+    ledger: Ledger
+    quarantine: Quarantine
+    emit: Emit
+
+    def write(self, rows: dict[str, list[Row]], folder: Path) -> str:
+        """Files of every split; the name of the whole: a digest of its content.
+
+        Raises UserError when examples are too long and the recipe says to refuse them.
+        """
+        refusal = Refusal(self.options.max_tokens)
+        total = sum(map(len, rows.values()))
+        parts: list[bytes] = []
+        done = 0
+        for split, group in rows.items():
+            self.ledger.labels[split] = Counter()
+            with SplitWriter(folder, split) as writer:
+                for batch in batches(group):
+                    self._batch(batch, split, writer, refusal)
+                    done += len(batch)
+                    self.emit(Progress(stage="data", done=done, total=total, unit="rows"))
+                writer.finish()
+            self.ledger.splits[split] = len(writer.lengths)
+            self.ledger.lengths[split] = histogram(writer.lengths)
+            parts += [split.encode(), writer.digest.encode()]
+        refusal.check()
+        return of_parts(parts)
+
+    def _batch(self, rows: Sequence[Row], split: str, writer: SplitWriter, refusal: Refusal) -> None:
+        results = self.chat.encode_many([row.messages for row in rows], loss_on=self.loss_on)
+        policy = self.options.overlong
+        for row, result in zip(rows, results, strict=True):
+            if isinstance(result, RowProblem):
+                self._set_aside(row, result)
+                continue
+            fitted = fit(result, limit=self.options.max_tokens, policy=policy, stop_ids=self.chat.stop_ids)
+            if fitted.reason == OVERLONG and policy.action == "refuse":
+                refusal.add(row, len(result[0]))
+            self._keep(row, split, fitted=fitted, length=len(result[0]), writer=writer)
+
+    def _set_aside(self, row: Row, problem: RowProblem) -> None:
+        self.ledger.sources[row.source].quarantined[problem.reason] += 1
+        raw = "\n".join(turn.get("content", "") for turn in row.messages)
+        self.quarantine.add(file=row.source, line=row.line, reason=problem.reason, detail=problem.detail, raw=raw)
+
+    def _keep(self, row: Row, split: str, *, fitted: Fitted, length: int, writer: SplitWriter) -> None:
+        tally, counts = self.ledger.sources[row.source], self.ledger.tokens
+        counts["in"] += length
+        if not fitted.pieces:
+            tally.dropped[fitted.reason] += 1
+            counts["dropped"] += length
+            return
+        if fitted.truncated:
+            self.ledger.truncated_rows += 1
+            tally.notes["cut"] += 1
+            counts["truncated"] += fitted.truncated
+        if len(fitted.pieces) > 1:
+            tally.created["overlong_split"] += len(fitted.pieces) - 1
+        for number, (tokens, weights) in enumerate(fitted.pieces):
+            trained = int(np.count_nonzero(weights))
+            if not trained:
+                tally.dropped[NOTHING_TO_TRAIN] += 1
+                counts["dropped"] += len(tokens)
+                continue
+            writer.add(piece(row, number), (tokens, weights))
+            tally.kept += 1
+            counts.update(kept=len(tokens), trained=trained, masked=len(tokens) - trained)
+            if row.label is not None:
+                self.ledger.labels[split][row.label] += 1
+
+
+def batches(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """Rows in order, in groups that are encoded at once: bounded in rows and in text."""
+    begin, size = 0, 0
+    for index, row in enumerate(rows):
+        size += sum(len(turn.get("content", "")) for turn in row.messages)
+        if index + 1 - begin >= BATCH_ROWS or size >= BATCH_CHARACTERS:
+            yield rows[begin : index + 1]
+            begin, size = index + 1, 0
+    if begin < len(rows):
+        yield rows[begin:]

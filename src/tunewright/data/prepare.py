@@ -1,0 +1,138 @@
+"""The stage `data`: files to a DatasetVersion with a receipt that accounts for every row and token."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tunewright.core.digest import short
+from tunewright.core.errors import UserError
+from tunewright.core.events import Emit, Note
+from tunewright.core.nouns import DatasetVersion
+from tunewright.core.ports import Row, Shape, Source, Step
+from tunewright.core.workspace import Workspace, lock, new_folder, outside_errors, write_text
+from tunewright.data.arrange import CONFLICTING, arrange
+from tunewright.data.encode import Encoder, TrainingChat
+from tunewright.data.files import dataset_key, find_files
+from tunewright.data.read import Reader
+from tunewright.data.receipt import Ledger, Quarantine, check_limits, labels_of
+from tunewright.data.rows import SPLITS
+from tunewright.data.shape import choose_shape
+from tunewright.recipe.recipe import DataOptions
+
+__all__ = ["DataParts", "Inputs", "dataset_key", "prepare"]
+
+
+@dataclass(frozen=True)
+class DataParts:
+    """The parts at work: sources by name, shapes by name (all known when the recipe says auto, else one), steps."""
+
+    sources: Mapping[str, Source]
+    shapes: Mapping[str, Shape]
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What is not in the data options; `folder` is the recipe's, `made_at` an ISO time."""
+
+    chat: TrainingChat
+    folder: Path
+    loss_on: str
+    key: str
+    made_at: str
+
+
+def prepare(
+    options: DataOptions, parts: DataParts, *, inputs: Inputs, workspace: Workspace, emit: Emit
+) -> DatasetVersion:
+    """Read, check, deduplicate, split and encode; the result lies in `datasets/<name>/`.
+
+    Raises UserError (no file, no shape, no row left, over-long rows) and LimitNotMet; after these the rows that were
+    set aside stay listed in `scratch/data-<key>/quarantine.jsonl`.
+    """
+    place = workspace.home / "scratch" / f"data-{short(inputs.key)}"
+    ledger = Ledger()
+    with lock(place.with_suffix(".lock"), purpose="data"), outside_errors(place), fresh(place) as work:
+        with Quarantine(place / "quarantine.jsonl") as quarantine:
+            shape, rows = read(options, parts, inputs=inputs, ledger=ledger, quarantine=quarantine, emit=emit)
+            check_limits(options.limits, ledger, quarantine=quarantine.path)
+            rows = arrange(rows, parts.steps, options=options.split, ledger=ledger)
+            name = Encoder(options, inputs.chat, inputs.loss_on, ledger, quarantine, emit).write(rows, work)
+        check_limits(options.limits, ledger, quarantine=quarantine.path)
+        check_not_empty(ledger.splits["train"], ledger, options=options, quarantine=quarantine.path)
+        tell_conflicts(ledger, emit)
+        version = DatasetVersion(
+            name=name,
+            key=inputs.key,
+            made_at=inputs.made_at,
+            shape=shape,
+            labels=labels_of(ledger.labels),
+            max_tokens=options.max_tokens,
+            chat_digest=inputs.chat.digest,
+            receipt=ledger.receipt(),
+        )
+        publish(version, place=place, work=work, target=workspace.datasets / name)
+    return version
+
+
+@contextmanager
+def fresh(place: Path) -> Iterator[Path]:
+    """An empty folder for files on their way; it is gone afterwards, what lies beside it stays."""
+    shutil.rmtree(place, ignore_errors=True)
+    work = place / "work"
+    work.mkdir(parents=True)
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def read(
+    options: DataOptions, parts: DataParts, *, inputs: Inputs, ledger: Ledger, quarantine: Quarantine, emit: Emit
+) -> tuple[str, dict[str, list[Row]]]:
+    """Name of the shape, and rows by split as the files hold them."""
+    files = find_files(options, folder=inputs.folder)
+    shape_name, shape = choose_shape(parts.shapes, parts.sources, files=files["train"])
+    if len(parts.shapes) > 1:
+        emit(Note(text=f"The rows have the shape {shape_name}, by their columns."))
+    rows = Reader(parts.sources, shape, options.system, ledger, quarantine, emit).read(files)
+    check_not_empty(len(rows["train"]), ledger, options=options, quarantine=quarantine.path)
+    return shape_name, rows
+
+
+def check_not_empty(rows: int, ledger: Ledger, *, options: DataOptions, quarantine: Path) -> None:
+    """Raise UserError when no row is left to train on, with what became of the others."""
+    if rows:
+        return
+    whole = ledger.total()
+    fates = whole.quarantined + whole.dropped + Counter(duplicate=whole.duplicate)
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in fates.most_common(5))
+    raise UserError(
+        f"no row is left to train on, of {whole.rows_in:,} read" + (f": {reasons}." if reasons else "."),
+        where=options.train.path,
+        do=f"Bad rows are listed in {quarantine}." if whole.quarantined else "Name other files in data.train.",
+    )
+
+
+def tell_conflicts(ledger: Ledger, emit: Emit) -> None:
+    """Say once that equal prompts have several labels."""
+    count = ledger.total().notes[CONFLICTING]
+    if count:
+        emit(Note(text=f"{count:,} rows have a prompt that also stands with another label; no model can learn both."))
+
+
+def publish(version: DatasetVersion, *, place: Path, work: Path, target: Path) -> None:
+    """Put the finished files in their place in one step; what was there before stands."""
+    with new_folder(target) as folder:
+        for split in SPLITS:
+            for ending in ("parquet", "safetensors"):
+                (work / f"{split}.{ending}").replace(folder / f"{split}.{ending}")
+        shutil.copyfile(place / "quarantine.jsonl", folder / "quarantine.jsonl")
+        write_text(folder / "receipt.json", version.receipt.model_dump_json(indent=1, by_alias=True) + "\n")
+        write_text(folder / "version.json", version.model_dump_json(indent=1, by_alias=True) + "\n")
+    shutil.rmtree(place, ignore_errors=True)

@@ -1,0 +1,52 @@
+"""Files to rows: sources parse, the shape converts, what fails is set aside with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from tunewright.core.events import Emit, Progress
+from tunewright.core.ports import RawRow, Row, RowProblem, Shape, Source
+from tunewright.data.files import SourceFile, source_type
+from tunewright.data.receipt import Ledger, Quarantine
+from tunewright.data.rows import make_row, with_system
+
+PROGRESS_ROWS = 10_000
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads files with one shape; counts in the ledger, sets bad rows aside."""
+
+    sources: Mapping[str, Source]
+    shape: Shape
+    system: str | None
+    ledger: Ledger
+    quarantine: Quarantine
+    emit: Emit
+
+    def read(self, files: Mapping[str, Sequence[SourceFile]]) -> dict[str, list[Row]]:
+        """Rows by split, in file order."""
+        return {split: [row for file in group for row in self._rows(file)] for split, group in files.items()}
+
+    def _rows(self, file: SourceFile) -> Iterator[Row]:
+        tally = self.ledger.sources[file.name]
+        tally.digest = file.digest
+        for raw in self.sources[source_type(file, self.sources)].read(file.path):
+            tally.rows_in += 1
+            if tally.rows_in % PROGRESS_ROWS == 0:
+                self.emit(Progress(stage="read", done=tally.rows_in, unit="rows"))
+            try:
+                yield self._row(raw, file.name)
+            except RowProblem as problem:
+                tally.quarantined[problem.reason] += 1
+                self.quarantine.add(
+                    file=file.name, line=raw.line, reason=problem.reason, detail=problem.detail, raw=raw.raw
+                )
+
+    def _row(self, raw: RawRow, file: str) -> Row:
+        if raw.value is None:
+            reason, _, detail = raw.problem.partition(": ")
+            raise RowProblem(reason, detail)
+        messages, label = self.shape.convert(raw.value)
+        return make_row(with_system(messages, self.system), label, source=file, line=raw.line)

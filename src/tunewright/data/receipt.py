@@ -1,0 +1,174 @@
+"""The receipt while it is written: every row and token is counted once, by source and reason."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunewright.core.errors import LimitNotMet, Problem
+from tunewright.core.nouns import Receipt, RowCounts, SourceCounts, TokenCounts
+from tunewright.data.lines import MAX_RAW_CHARACTERS
+from tunewright.recipe.recipe import LimitOptions
+
+
+@dataclass
+class Tally:
+    """Counts of one source. `notes` are reasons that cost no row."""
+
+    digest: str = ""
+    rows_in: int = 0
+    kept: int = 0
+    duplicate: int = 0
+    quarantined: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+    created: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Tally) -> None:
+        """Count another source's rows too."""
+        self.rows_in += other.rows_in
+        self.kept += other.kept
+        self.duplicate += other.duplicate
+        for name in ("quarantined", "dropped", "created", "notes"):
+            getattr(self, name).update(getattr(other, name))
+
+    def counts(self) -> RowCounts:
+        """The record of these counts."""
+        return RowCounts.model_validate(
+            {
+                "in": self.rows_in,
+                "kept": self.kept,
+                "quarantined": self.quarantined.total(),
+                "duplicate": self.duplicate,
+                "dropped": dict(sorted(self.dropped.items())),
+                "created": dict(sorted(self.created.items())),
+            }
+        )
+
+
+class Ledger:
+    """What happened so far to every row and token."""
+
+    def __init__(self) -> None:
+        self.sources: defaultdict[str, Tally] = defaultdict(Tally)
+        self.created: Counter[str] = Counter()
+        self.labels: dict[str, Counter[str]] = {}
+        self.lengths: dict[str, list[int]] = {}
+        self.splits: dict[str, int] = {}
+        self.tokens: Counter[str] = Counter()
+        self.truncated_rows = 0
+
+    def total(self) -> Tally:
+        """All sources together, and what steps created."""
+        whole = Tally(created=Counter(self.created))
+        for tally in self.sources.values():
+            whole.add(tally)
+        return whole
+
+    def receipt(self) -> Receipt:
+        """The record. Its identities hold, or there is a bug of ours."""
+        rows = self.total().counts()
+        tokens = TokenCounts.model_validate({name: self.tokens[name] for name in TOKEN_FATES})
+        if not rows.balanced() or not tokens.balanced():
+            raise AssertionError(f"the receipt loses something: {rows!r} {tokens!r}")
+        return Receipt(
+            rows=rows,
+            tokens=tokens,
+            truncated_rows=self.truncated_rows,
+            splits=self.splits,
+            sources={name: source_counts(tally) for name, tally in sorted(self.sources.items())},
+            labels={split: dict(sorted(counter.items())) for split, counter in self.labels.items() if counter},
+            lengths=self.lengths,
+        )
+
+
+TOKEN_FATES = ("in", "kept", "truncated", "dropped", "trained", "masked")
+
+
+def source_counts(tally: Tally) -> SourceCounts:
+    """One source's part of the receipt; `reasons` are those of quarantined and dropped rows, and notes."""
+    reasons = tally.quarantined + tally.dropped + tally.notes
+    return SourceCounts(rows=tally.counts(), reasons=dict(sorted(reasons.items())), digest=tally.digest)
+
+
+def histogram(lengths: NDArray[np.int64]) -> list[int]:
+    """Entry i counts lengths in [2**(i/2), 2**((i+1)/2)); lengths are at least 1."""
+    if not len(lengths):
+        return []
+    return np.bincount(np.floor(2 * np.log2(lengths)).astype(np.int64)).tolist()
+
+
+def check_limits(limits: LimitOptions, ledger: Ledger, *, quarantine: Path) -> None:
+    """Raise LimitNotMet, with every limit that is not met, once losses are past what the recipe allows."""
+    whole = ledger.total()
+    losses = {
+        "quarantined_rows": whole.quarantined.total(),
+        "truncated_rows": ledger.truncated_rows,
+        "dropped_rows": whole.dropped.total(),
+        "duplicate_rows": whole.duplicate,
+    }
+    reasons = ", ".join(f"{name} {count:,}" for name, count in (whole.quarantined + whole.dropped).most_common(5))
+    problems = [
+        Problem(
+            f"{count:,} of {whole.rows_in:,} rows were {name.removesuffix('_rows')}"
+            + (f" ({reasons})" if reasons else "")
+            + f"; {limit_text(limit)} are allowed.",
+            where=f"data.limits.{name}",
+            do=f"Mend the rows (the bad ones are listed in {quarantine}), or raise the limit.",
+        )
+        for name, count in losses.items()
+        if (limit := getattr(limits, name)) is not None and count > allowed(limit, whole.rows_in)
+    ]
+    if problems:
+        error = LimitNotMet(problems[0].what, where=problems[0].where, do=problems[0].do)
+        error.problems = tuple(problems)
+        raise error
+
+
+def allowed(limit: float | int, rows: int) -> float:
+    """A limit in rows; a float is a share."""
+    return limit * rows if isinstance(limit, float) else limit
+
+
+def limit_text(limit: float | int) -> str:
+    """A limit for people."""
+    return f"{limit:.2%}" if isinstance(limit, float) else f"{limit:,} rows"
+
+
+class Quarantine:
+    """`quarantine.jsonl`: one line a bad row, with its file, line, reason and text."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("w", encoding="ascii")
+
+    def add(self, *, file: str, line: int, reason: str, detail: str, raw: str) -> None:
+        """Append a row; text that is no Unicode is written with escapes."""
+        entry = {"file": file, "line": line, "reason": reason, "detail": detail, "raw": raw[:MAX_RAW_CHARACTERS]}
+        self._file.write(json.dumps({name: plain(value) for name, value in entry.items()}) + "\n")
+
+    def __enter__(self) -> Quarantine:
+        """The open file."""
+        return self
+
+    def __exit__(self, *_error: type[BaseException] | BaseException | TracebackType | None) -> None:
+        """Everything written is on its way to disk."""
+        self._file.close()
+
+
+def plain(value: str | int) -> str | int:
+    """A value that any JSON reader takes: lone surrogates become visible escapes."""
+    return value if isinstance(value, int) else value.encode("utf-8", errors="backslashreplace").decode()
+
+
+def labels_of(sources: Mapping[str, Counter[str]]) -> tuple[str, ...]:
+    """Every label of every split, sorted."""
+    return tuple(sorted(set().union(*sources.values()))) if sources else ()

@@ -1,0 +1,166 @@
+"""A model as evaluation sees it: passes without gradient that leave a training model exactly as they found it.
+
+Shapes: B rows, T tokens of the longest row, P tokens of a shared prefix, N read positions, C width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import Cache, DynamicCache
+from transformers.cache_utils import DynamicLayer
+
+from tunewright.models.forward import causal_lm
+from tunewright.models.load import attention_of
+
+LIBRARY_KERNELS = frozenset({"sdpa", "eager"})
+PREFIX_TOKENS = 8
+"""A shared prefix shorter than this is cheaper to compute again than to carry."""
+
+
+class PrefixLayer(DynamicLayer):
+    """One layer's keys and values of a prefix, batch 1: joined to the rows of a pass, which are not kept."""
+
+    def update(self, key_states: Tensor, value_states: Tensor, *_args: Any, **_kwargs: Any) -> tuple[Tensor, Tensor]:
+        """Keys and values of prefix and rows, [B, K, P + T, D]."""
+        rows = key_states.shape[0]
+        keys, values = self.keys, self.values
+        assert keys is not None and values is not None, "made by `computed_prefix`, which fills both"
+        joined = (
+            torch.cat([old.expand(rows, -1, -1, -1), new], dim=-2)
+            for old, new in zip((keys, values), (key_states, value_states), strict=True)
+        )
+        return next(joined), next(joined)
+
+
+class Body:
+    """A decoder and its head behind one face, for any Transformers causal model, with or without PEFT around it."""
+
+    def __init__(self, model: Any) -> None:
+        self.lm = causal_lm(model)
+        self.config = self.lm.config
+        self.decoder = self.lm.base_model
+        takes = inspect.signature(self.decoder.forward).parameters
+        self._cache_name = "cache_params" if "cache_params" in takes else "past_key_values"  # Mamba's own word
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return self.lm.device
+
+    def takes_masks(self, longest: int) -> bool:
+        """True when every layer sees all tokens of a row up to `longest`, through a kernel that takes boolean masks.
+
+        Only then may rows share a prefix or branch; recurrent and sliding layers get whole rows of their own.
+        """
+        kinds = set(getattr(self.config, "layer_types", None) or ["full_attention"])
+        window = getattr(self.config, "sliding_window", None)
+        recurrent = any(
+            hasattr(self.config, key) for key in ("state_size", "mamba_d_state", "lru_width", "rescale_every")
+        )
+        plain = kinds == {"full_attention"} and not recurrent and attention_of(self.config) == "sdpa"
+        return plain and (not window or longest <= window) and not hasattr(self.config, "alibi")
+
+    def hidden(
+        self, tokens_BT: Tensor, *, positions_BT: Tensor, mask: Tensor | None = None, cache: Cache | None = None
+    ) -> Tensor:
+        """Hidden states [B, T, C] after the last norm. `mask` is boolean [B or 1, 1, T, P + T], None for plain causal."""
+        carried = {self._cache_name: cache} if cache is not None else {}
+        out = self.decoder(
+            input_ids=tokens_BT,
+            position_ids=positions_BT,
+            attention_mask=mask,
+            use_cache=cache is not None,
+            **carried,
+        )
+        return out.last_hidden_state
+
+    def logits(self, hidden_NC: Tensor) -> Tensor:
+        """Scores of the vocabulary [N, V], float32 at least, with what some families do after the projection."""
+        logits = self.lm.get_output_embeddings()(hidden_NC)
+        logits = logits if logits.dtype == torch.float64 else logits.float()
+        if scale := getattr(self.config, "logit_scale", None):  # Cohere
+            logits = logits * scale
+        if scale := getattr(self.config, "lm_head_multiplier", None):  # Falcon-H1
+            logits = logits * scale
+        if scale := getattr(self.config, "logits_scaling", None):  # Granite
+            logits = logits / scale
+        if cap := getattr(self.config, "final_logit_softcapping", None):  # Gemma
+            logits = torch.tanh(logits / cap) * cap
+        return logits
+
+    def computed_prefix(self, tokens: tuple[int, ...]) -> list[tuple[Tensor, Tensor]]:
+        """Keys and values of each layer for a prefix, [1, K, P, D]."""
+        cache = DynamicCache()
+        ids = torch.tensor([tokens], device=self.device)
+        self.hidden(ids, positions_BT=torch.arange(len(tokens), device=self.device)[None], cache=cache)
+        layers = [layer for layer in cache.layers if isinstance(layer, DynamicLayer)]
+        return [(layer.keys, layer.values) for layer in layers if layer.keys is not None and layer.values is not None]
+
+
+def passing_cache(prefix: list[tuple[Tensor, Tensor]]) -> Cache | None:
+    """A cache that shows a prefix to every row and keeps nothing; None without a prefix."""
+    return Cache(layers=[_filled(PrefixLayer(), keys, values) for keys, values in prefix]) if prefix else None
+
+
+def growing_cache(prefix: list[tuple[Tensor, Tensor]], rows: int, config: Any) -> Cache:
+    """A cache that grows with each pass, beginning with a prefix in each of `rows` rows."""
+    if not prefix:
+        return DynamicCache(config=config)
+    wide = [(keys.expand(rows, -1, -1, -1), values.expand(rows, -1, -1, -1)) for keys, values in prefix]
+    return Cache(layers=[_filled(DynamicLayer(), keys, values) for keys, values in wide])
+
+
+def _filled(layer: DynamicLayer, keys: Tensor, values: Tensor) -> DynamicLayer:
+    layer.lazy_initialization(keys, values)
+    layer.keys, layer.values = keys, values
+    return layer
+
+
+def shared_prefix(prompts: list[tuple[int, ...]]) -> int:
+    """Tokens that all prompts begin with, leaving each at least one of its own; 0 where sharing does not pay."""
+    if len(prompts) < 2:
+        return 0
+    low, high = min(prompts), max(prompts)
+    same = next((at for at, pair in enumerate(zip(low, high, strict=False)) if pair[0] != pair[1]), len(low))
+    same = min(same, min(map(len, prompts)) - 1)
+    return same if same >= PREFIX_TOKENS else 0
+
+
+def causal_mask(longest: int, prefix: int, device: torch.device) -> Tensor | None:
+    """Boolean mask [1, 1, T, P + T] of rows after a prefix; None without one, where the kernel's own causal path is faster."""
+    if not prefix:
+        return None
+    return torch.ones(longest, prefix + longest, dtype=torch.bool, device=device).tril_(prefix)[None, None]
+
+
+@contextmanager
+def undisturbed(model: Any, *, adapter: bool) -> Iterator[Body]:
+    """Evaluation mode and the library's attention for the block; modes, gradients' switches and attention as before after it.
+
+    `no_grad` and not `inference_mode`: some rotary embeddings store tensors in a pass, which training must be able to use.
+    """
+    body = Body(model)
+    training = [module for module in model.modules() if module.training]
+    frozen = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    attention = body.config._attn_implementation
+    foreign = attention not in LIBRARY_KERNELS
+    try:
+        model.eval()
+        if foreign:
+            body.lm.set_attn_implementation(attention_of(body.config))
+        with torch.no_grad(), nullcontext() if adapter else model.disable_adapter():
+            yield body
+    finally:
+        if foreign:
+            body.lm.set_attn_implementation(attention)
+        for module in training:
+            module.training = True
+        for parameter, needed in frozen:
+            if parameter.requires_grad != needed:  # PEFT switches adapters' gradients on when it enables them again
+                parameter.requires_grad_(needed)

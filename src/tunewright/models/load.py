@@ -1,0 +1,113 @@
+"""From a checked model folder to a Transformers model, ready to compute."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError
+from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers.utils import logging
+
+from tunewright.core.errors import OutsideError, UserError
+
+Precision = Literal["bf16", "fp32", "fp64"]
+DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32, "fp64": torch.float64}
+PROCESSOR_FLAGS = Path("/proc/cpuinfo")
+FAST_BF16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+"""Flags of processors that multiply bf16 natively; `bf16` is Arm's."""
+
+
+def resolve_precision(
+    asked: Literal["auto", "bf16", "fp32"], *, processor: Path = PROCESSOR_FLAGS
+) -> Literal["bf16", "fp32"]:
+    """What `auto` means on this machine: bf16 where products in it are native, else fp32. `processor` lists CPU flags."""
+    if asked != "auto":
+        return asked
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    return "bf16" if FAST_BF16 & _flags(processor) else "fp32"
+
+
+def _flags(processor: Path) -> frozenset[str]:
+    if not processor.is_file():
+        return frozenset()
+    for line in processor.read_text(encoding="utf-8", errors="replace").splitlines():
+        name, _, value = line.partition(":")
+        if name.strip().lower() in ("flags", "features"):
+            return frozenset(value.split())
+    return frozenset()
+
+
+def attention_of(config: Any) -> str:
+    """The library's attention kernel for a config: `sdpa`, or `eager` where scores are capped or the family lacks sdpa."""
+    if getattr(config, "attn_logit_softcapping", None) or type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        return "eager"
+    return "sdpa" if MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]._supports_sdpa else "eager"
+
+
+def load(path: Path, *, precision: Precision) -> PreTrainedModel:
+    """The model of a folder that `models.find` has checked, in eval mode on the processor.
+
+    Raises UserError when the weights do not fit the config or are damaged, OutsideError when memory is short.
+    """
+    try:
+        with _quiet():
+            return _loaded(path, precision)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, SafetensorError) as error:
+        raise _refused(path, str(error)) from error
+    except MemoryError as error:
+        raise _short_of_memory(path) from error
+    except RuntimeError as error:
+        raise _short_of_memory(path) if "memory" in str(error) else _refused(path, str(error)) from error
+
+
+def _loaded(path: Path, precision: Precision) -> PreTrainedModel:
+    config = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+    model, found = AutoModelForCausalLM.from_pretrained(
+        path,
+        config=config,
+        dtype=DTYPES[precision],
+        local_files_only=True,
+        use_safetensors=True,
+        trust_remote_code=False,
+        attn_implementation=attention_of(config),
+        output_loading_info=True,
+    )
+    missing = sorted(found["missing_keys"])
+    if missing:  # the library would fill them with random numbers
+        raise ValueError(f"{len(missing)} weights are missing, among them {missing[0]}")
+    return model.eval()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No bars and warnings of the library on standard error: events tell what happens."""
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _refused(path: Path, reason: str) -> UserError:
+    short = " ".join(reason.split())[:240]
+    return UserError(
+        f"this model cannot be loaded: {short}.", where=str(path), do="Check that config and weights belong together."
+    )
+
+
+def _short_of_memory(path: Path) -> OutsideError:
+    return OutsideError(
+        "there is not enough memory for this model.", where=str(path), do="Close other programs or use a smaller model."
+    )

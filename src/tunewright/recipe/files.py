@@ -1,0 +1,109 @@
+"""What a recipe says about the world outside it: are the files there, and is their format known? No pydantic here."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path as FilePath
+from typing import Any
+
+from tunewright.core.errors import Problem
+from tunewright.recipe.draft import Draft
+from tunewright.recipe.keys import Path, below
+
+SPLITS = ("train", "validation", "test")
+OPTIONS = FilePath(__file__).with_name("options")
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+Known = Callable[[str], tuple[str, ...]]
+
+
+def own_parts(kind: str) -> tuple[str, ...]:
+    """Names of the parts of a kind that come with Tunewright; those of other packages are not looked for."""
+    return tuple(sorted(path.stem for path in (OPTIONS / kind).glob("*.py") if path.stem != "__init__"))
+
+
+def problems(draft: Draft, known: Known) -> list[Problem]:
+    """Missing files, unknown formats and metrics; `known` gives the names of a kind of part."""
+    found = [*_model(draft), *_scorers(draft, known)]
+    for split in SPLITS:
+        found += _source(draft, split, known)
+    return found
+
+
+def sources(plain: dict[str, Any], split: str) -> tuple[Path, Any, Any]:
+    """Path of the key, the file or glob, and the type of a split's source, short forms resolved."""
+    data = plain.get("data")
+    if isinstance(data, str):
+        data, place = {"train": data}, ("data",)
+    else:
+        place = ("data", split)
+    source = below(data, split)
+    if isinstance(source, dict):
+        return (*place, "path"), source.get("path"), source.get("type", "auto")
+    return place, source, "auto"
+
+
+def _source(draft: Draft, split: str, known: Known) -> Iterator[Problem]:
+    place, name, kind = sources(draft.plain, split)
+    if not isinstance(name, str) or not name:
+        return
+    files = matches(name, draft.file.parent)
+    if not files:
+        what = f'no file is called "{name}" here.'
+        if os.path.isdir(draft.file.parent / name):  # noqa: PTH112 - as below
+            what = f'"{name}" is a folder.'
+        yield Problem(what, draft.where(place), "Write a file or a glob, relative to the recipe's folder.")
+    names = known("sources")
+    if kind == "auto":
+        endings = sorted({file.suffix for file in files if file.suffix.lstrip(".").lower() not in names})
+        if endings:
+            what = f'the ending "{endings[0]}" does not say the format.'
+            yield Problem(what, draft.where(place), f"Add `type`, one of: {', '.join(names)}.")
+    elif isinstance(kind, str) and kind not in names:
+        yield Problem(f'no source is called "{kind}".', draft.where((*place[:-1], "type")), near(kind, names))
+
+
+def matches(name: str, folder: FilePath) -> list[FilePath]:
+    """Files that a path or glob names; a file whose name looks like a glob comes first."""
+    name = os.path.expanduser(name)  # noqa: PTH111 - pathlib's raises for a user who does not exist
+    if "\0" in name:
+        return []
+    if os.path.isfile(folder / name):  # noqa: PTH113 - pathlib's raises for names that are too long
+        return [folder / name]
+    found = (folder / each for each in glob.iglob(name, root_dir=folder, recursive=True))
+    return [path for path in found if path.is_file()]
+
+
+def near(wrong: str, names: tuple[str, ...]) -> str:
+    """The nearest name, or all of them."""
+    close = difflib.get_close_matches(wrong, names, n=1, cutoff=0.5)
+    return f'Did you mean "{close[0]}"?' if close else f"There is: {', '.join(names)}."
+
+
+def _model(draft: Draft) -> Iterator[Problem]:
+    model = draft.plain.get("model")
+    place: Path = ("model", "name") if isinstance(model, dict) else ("model",)
+    name = model.get("name") if isinstance(model, dict) else model
+    if not isinstance(name, str) or not name or name.startswith("builtin:") or hub_name(name):
+        return
+    if not os.path.exists(draft.file.parent / os.path.expanduser(name)):  # noqa: PTH110, PTH111 - as above
+        what = f'there is no model at "{name}".'
+        yield Problem(what, draft.where(place), "Write builtin:NAME, a folder, a .gguf file, or a hub name such as a/b.")
+
+
+def hub_name(name: str) -> bool:
+    """True for a name that has the form of a hub name and not that of a path."""
+    return _HUB_NAME.fullmatch(name) is not None and not name.endswith(".gguf")
+
+
+def _scorers(draft: Draft, known: Known) -> Iterator[Problem]:
+    suites = below(draft.plain.get("evaluate"), "suites")
+    for index, suite in enumerate(suites if isinstance(suites, list) else []):
+        asked = below(suite, "scorers")
+        for number, name in enumerate(asked if isinstance(asked, list) else []):
+            if isinstance(name, str) and name not in known("scorers"):
+                place = ("evaluate", "suites", index, "scorers", number)
+                yield Problem(f'no scorer is called "{name}".', draft.where(place), near(name, known("scorers")))

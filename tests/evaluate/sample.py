@@ -1,0 +1,213 @@
+"""A report's content as a real run gives it: clinical coding, 12 labels, 150 steps. Seeded, without a model."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tunewright.core.events import Event, StepDone, Validated
+from tunewright.core.nouns import (
+    Answered,
+    Comparison,
+    DatasetVersion,
+    Evaluation,
+    ModelVersion,
+    Receipt,
+    RowCounts,
+    Run,
+    SourceCounts,
+    TokenCounts,
+)
+from tunewright.evaluate.report import ReportContent
+
+LABELS = (
+    "blood", "circulatory", "digestive", "ear", "endocrine", "eye",
+    "mental", "muscle", "nervous", "pregnancy", "respiratory", "skin",
+)  # fmt: skip
+DIAGNOSES = (
+    ("Acute nasopharyngitis [common cold]", "respiratory"),
+    ("Chronic gingivitis, plaque induced", "digestive"),
+    ("Central retinal artery occlusion, left eye", "eye"),
+    ("Type 2 diabetes mellitus with hyperosmolarity without coma", "endocrine"),
+    ("Other specified dissociative and conversion disorders", "mental"),
+    ("Benign paroxysmal vertigo, bilateral", "ear"),
+    ("Pre-existing hypertensive heart disease complicating childbirth", "pregnancy"),
+    ("Spinal stenosis, lumbar region with neurogenic claudication", "muscle"),
+    ("Iron deficiency anemia secondary to blood loss (chronic)", "blood"),
+    ("Trigeminal neuralgia", "nervous"),
+)
+
+
+def digest(letter: str) -> str:
+    """Something that looks like a digest."""
+    return (letter * 7 + "0123456789abcdef" * 4)[:64]
+
+
+def dataset() -> DatasetVersion:
+    """1,697 rows read, 1,680 kept."""
+    splits = {"train": 1200, "validation": 180, "test": 300}
+    sources = {
+        f"examples/icd/{name}.jsonl": SourceCounts(
+            rows=RowCounts(in_=rows + duplicate + bad, kept=rows, quarantined=bad, duplicate=duplicate),
+            reasons={"exact_duplicate": duplicate, "no_label": bad} if bad else {},
+            digest=digest(name[0]),
+        )
+        for (name, rows), duplicate, bad in zip(splits.items(), (12, 0, 0), (5, 0, 0), strict=True)
+    }
+    shape = {
+        "train": (3, 61, 420, 480, 190, 40, 6),
+        "validation": (0, 9, 64, 70, 30, 6, 1),
+        "test": (1, 15, 105, 120, 48, 10, 1),
+    }
+    receipt = Receipt(
+        rows=RowCounts(in_=1697, kept=1680, quarantined=5, duplicate=12),
+        tokens=TokenCounts(in_=58_900, kept=58_900, trained=4_720, masked=54_180),
+        splits=splits,
+        sources=sources,
+        labels={split: dict.fromkeys(LABELS, rows // 12) for split, rows in splits.items()},
+        lengths={split: [0] * 8 + list(counts) for split, counts in shape.items()},
+    )
+    return DatasetVersion(
+        name=digest("d"),
+        key=digest("k"),
+        shape="labelled",
+        labels=LABELS,
+        max_tokens=128,
+        chat_digest=digest("c"),
+        receipt=receipt,
+    )
+
+
+def run() -> Run:
+    """150 steps of LoRA."""
+    model = ModelVersion(
+        name=digest("a"), key=digest("b"), base="builtin:smollm2-135m-instruct", base_digest=digest("5"), method="lora",
+        chat_digest=digest("c"), precision="bf16", trained_parameters=4_884_480,
+    )  # fmt: skip
+    return Run(
+        name=digest("f"), key=digest("e"), made_at="2026-11-22T12:40:11Z", recipe=recipe(),
+        used={"precision": "bf16", "threads": 2, "allocator": "tcmalloc", "learning_rate": 0.001,
+              "torch": "2.13.0+cpu"},
+        model=model, dataset=digest("d"), steps=150, loss=0.071, validation_loss=0.164, tokens=84_120,
+        trained_tokens=6_744, tokens_per_s=468.4, train_s=179.6, peak_memory_bytes=2_140_000_000,
+    )  # fmt: skip
+
+
+def recipe() -> dict[str, object]:
+    """As a recipe is dumped."""
+    return {
+        "name": "icd",
+        "model": {"name": "builtin:smollm2-135m-instruct", "revision": None, "precision": "auto"},
+        "data": {"train": {"path": "train.jsonl", "type": "auto"}, "shape": "labelled", "max_tokens": 128},
+        "method": {"type": "lora", "version": 1, "rank": 16, "alpha": 32.0, "dropout": 0.0, "targets": "all-linear"},
+        "objective": {"type": "sft", "version": 1},
+        "training": {
+            "epochs": 2.0, "max_steps": None, "batch_size": 16, "learning_rate": "auto", "seed": 0,
+            "schedule": {"type": "cosine", "version": 1, "warmup": 0.05}, "optimiser": {"type": "adamw", "version": 1},
+        },
+    }  # fmt: skip
+
+
+def events() -> list[Event]:
+    """A loss that falls from 3 to 0.1, noisily, with ten validations."""
+    generator = np.random.default_rng(0)
+    found: list[Event] = []
+    for step in range(1, 151):
+        loss = float(0.08 + 3.1 * np.exp(-step / 16) * generator.gamma(30, 1 / 30) + 0.1 * generator.random())
+        rate = 1e-3 * min(1.0, step / 8) * 0.5 * (1 + np.cos(np.pi * max(0, step - 8) / 142))
+        found.append(
+            StepDone(
+                step=step,
+                total_steps=150,
+                epoch=step / 75,
+                loss=loss,
+                learning_rate=float(rate),
+                gradient_norm=float(0.4 + 2 * np.exp(-step / 30) * generator.gamma(8, 1 / 8)),
+                tokens=560,
+                trained_tokens=45,
+                seconds=1.2,
+                tokens_per_s=float(468 + 14 * generator.normal()),
+                memory_bytes=2_000_000_000,
+                left_s=float(150 - step),
+            )
+        )
+        if step % 15 == 0:
+            found.append(
+                Validated(step=step, loss=0.15 + 2.6 * float(np.exp(-step / 17)), token_accuracy=0.9, tokens=700)
+            )
+    return found
+
+
+def comparison(base: float, same: float, tuned: float, *, p: float = 3.2e-61, lower: bool = False) -> Comparison:
+    """A difference with an interval of plausible width."""
+    gap, width = tuned - base, abs(tuned - base) * 0.08
+    return Comparison(
+        base=base, base_same_prompt=same, tuned=tuned, difference=gap, interval=(gap - width, gap + width), p=p, n=300,
+        direction="lower" if lower else "higher",
+    )  # fmt: skip
+
+
+def matrix(right: float, seed: int, *, other: float = 0.0) -> list[list[int]]:
+    """25 rows a label, so many right, the rest spread."""
+    generator = np.random.default_rng(seed)
+    lines = []
+    for label in range(12):
+        chances = generator.dirichlet(np.full(12, 0.3)) * (1 - right - other)
+        chances[label] += right
+        lines.append(generator.multinomial(25, [*chances, max(0.0, 1 - chances.sum())]).tolist())
+    return lines
+
+
+def evaluation() -> Evaluation:
+    """271 of 300 right after, 69 of 300 before."""
+    four = {
+        "labels_best": ((69 / 300, 62 / 300, 271 / 300), "labels_ranked, labels_listed"),
+        "labels_generated": ((3 / 300, 0.0, 271 / 300), "labels_listed"),
+        "labels_ranked": ((69 / 300, 62 / 300, 273 / 300), "labels_listed"),
+    }
+    suites = {
+        way: {
+            "accuracy": comparison(*values),
+            **{
+                name: comparison(*(0.93 * value for value in values), p=9.999e-5)
+                for name in ("precision", "recall", "f1")
+            },
+        }
+        for way, (values, _prompt) in four.items()
+    }
+    suites["heldout"] = {
+        "loss": comparison(3.412, 3.412, 0.164, p=9.999e-5, lower=True),
+        "perplexity": comparison(30.33, 30.33, 1.178, p=9.999e-5, lower=True),
+        "token_accuracy": comparison(0.412, 0.412, 0.951, p=9.999e-5),
+    }
+    examples = [
+        Answered(
+            row=f"{number:016x}",
+            prompt=f"Which body system does this diagnosis belong to?\n{text}",
+            target=label,
+            base=f"The diagnosis “{text}” is a condition that affects"[:70],
+            tuned=label if number != 4 else "nervous",
+        )
+        for number, (text, label) in enumerate(DIAGNOSES)
+    ]
+    return Evaluation(
+        name=digest("9"), key=digest("8"), made_at="2026-11-22T12:44:02Z", model=digest("a"), dataset=digest("d"),
+        split="test", suites=suites,
+        base_prompts={way: prompt for way, (_values, prompt) in four.items()} | {"heldout": "bare"},
+        confusion={
+            "labels_generated.base": matrix(0.01, 1, other=0.9),
+            "labels_generated.base_same_prompt": matrix(0.0, 4, other=1.0),
+            "labels_generated.tuned": matrix(0.88, 2),
+            "labels_ranked.base": matrix(0.18, 3),
+            "labels_ranked.tuned": matrix(0.89, 5),
+        },
+        labels=LABELS, examples=tuple(examples), seconds=74.2,
+    )  # fmt: skip
+
+
+def content() -> ReportContent:
+    """Everything together."""
+    return ReportContent(
+        recipe=recipe(), dataset=dataset(), run=run(), evaluation=evaluation(), events=events(),
+        title="Clinical coding: from diagnosis to body system", command="tunewright run examples/icd/recipe.yaml",
+        versions={"tunewright": "0.1.0", "torch": "2.13.0", "transformers": "5.23.0", "peft": "0.21.2"},
+    )  # fmt: skip

@@ -1,0 +1,239 @@
+"""What every part of a kind promises to do, as rules over a working part: one sentence a breach."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import nn
+from transformers import AutoModelForCausalLM
+
+from tunewright.core import catalog
+from tunewright.core.ports import AnsweredRow, Encoded, Message, Row, RowProblem
+
+BAD_FILES = {
+    "empty": b"",
+    "one line without an end": b'{"text": "a", "label": "b"}',
+    "NUL bytes": b"a,b\n\0\0,\0\n" * 3,
+    "not UTF-8": b'text,label\n\xff\xfe,\xc3\n{"text": "\xff"}\n',
+    "broken": b'{"text": \n"open quote,\n[1, 2\n{}}\n',
+    "lone surrogates": b'{"text": "\\ud800", "label": "x"}\ntext\n\xed\xa0\x80\n',
+    "UTF-16": "text,label\na,b\n".encode("utf-16"),
+    "deeply nested": b"[" * 100_000 + b"\n",
+}
+BAD_VALUES: list[Any] = [
+    None,
+    3,
+    1.5,
+    True,
+    "",
+    "  ",
+    [],
+    [[]],
+    [{}],
+    [{"role": 1}],
+    {},
+    {"a": 1},
+    "\ud800",
+    "x" * 10_000,
+]
+TOTALS = (1, 2, 3, 10, 150)
+
+
+def source_reads_anything(source: Any, folder: Path) -> list[str]:
+    """A source never raises for content; every row has a value or a problem, and lines rise."""
+    problems: list[str] = []
+    for what, content in BAD_FILES.items():
+        path = folder / "rows"
+        path.write_bytes(content)
+        try:
+            rows = list(source.read(path))
+        except Exception as error:  # noqa: BLE001 - any error at all is the breach
+            problems.append(f"{what}: {type(error).__name__}: {error}")
+            continue
+        problems += [
+            f"{what}: line {row.line} has both or neither" for row in rows if (row.value is None) != bool(row.problem)
+        ]
+        lines = [row.line for row in rows]
+        if lines != sorted(set(lines)) or any(line < 1 for line in lines):
+            problems.append(f"{what}: lines {lines}")
+    return problems
+
+
+def shape_converts_or_says_why(shape: Any) -> list[str]:
+    """A shape turns any value into a conversation that ends with an answer, or raises RowProblem with a reason."""
+    columns = sorted({value for value in shape.options.model_dump().values() if isinstance(value, str)})
+    problems = ["fits a row without columns"] if shape.fits(frozenset(), {}) else []
+    for bad in BAD_VALUES:
+        for value in ({}, dict.fromkeys(columns, bad), {columns[0]: bad}):
+            try:
+                messages, _label = shape.convert(value)
+            except RowProblem as problem:
+                problems += [] if problem.reason.isidentifier() else [f"reason {problem.reason!r}"]
+            except Exception as error:  # noqa: BLE001 - any error at all is the breach
+                problems.append(f"{value!r:.60}: {type(error).__name__}")
+            else:
+                problems += [] if _is_answered(messages) else [f"{value!r:.60}: {messages!r:.60}"]
+    return problems
+
+
+def _is_answered(messages: Sequence[Message]) -> bool:
+    texts = all(isinstance(message.get("content"), str) for message in messages)
+    return bool(messages) and texts and messages[-1].get("role") == "assistant"
+
+
+def step_loses_no_row(step: Any) -> list[str]:
+    """Rows in and created are rows out and gone, each with its reason."""
+    rows = {split: [_row(text, "ab"[i % 2]) for i, text in enumerate(texts)] for split, texts in SPLITS.items()}
+    given = sum(map(len, rows.values()))
+    done = step.apply({split: list(some) for split, some in rows.items()})
+    out, created = sum(map(len, done.rows.values())), sum(done.created.values())
+    problems = (
+        [] if given + created == out + len(done.gone) else [f"{given} + {created} in, {out} + {len(done.gone)} out"]
+    )
+    problems += [f"a row {fate} without a reason" for _row, _split, fate, reason in done.gone if not reason]
+    problems += [f"splits {sorted(done.rows)}"] if set(done.rows) != set(rows) else []
+    return problems
+
+
+SPLITS = {"train": ["one", "two", "two", "three"], "validation": ["three", "four"], "test": ["one", "five"]}
+
+
+def _row(text: str, label: str) -> Row:
+    turns: tuple[Message, ...] = ({"role": "user", "content": text}, {"role": "assistant", "content": label})
+    return Row(f"{text}-{label}", turns, label=label)
+
+
+def schedule_stays_in_range(schedule: Any) -> list[str]:
+    """A schedule's factor lies in [0, 1], and some step of a run learns."""
+    factors = {total: [schedule.factor(step, total) for step in range(1, total + 1)] for total in TOTALS}
+    problems = [f"{total} steps: {min(some)} to {max(some)}" for total, some in factors.items() if not _in_unit(some)]
+    return problems + [f"{total} steps: never learns" for total, some in factors.items() if not any(some)]
+
+
+def _in_unit(values: Sequence[float]) -> bool:
+    return all(math.isfinite(value) and 0 <= value <= 1 for value in values)
+
+
+def scorer_is_a_number(scorer: Any) -> list[str]:
+    """A finite number on plain rows, the better one for right answers, and the mean of rows where it has rows."""
+    first, right, wrong = _answered("a", "a"), _answered("b", "b"), _answered("b", "a")
+    labels = ("a", "b")
+    good, bad = scorer.score([first, right], labels), scorer.score([first, wrong], labels)
+    problems = [] if math.isfinite(good) and math.isfinite(bad) else [f"scores {good} and {bad}"]
+    if (good > bad) != (scorer.direction == "higher"):
+        problems.append(f"right answers score {good}, a wrong one {bad}, and {scorer.direction} is better")
+    values = scorer.per_row([first, wrong])
+    if values is not None and not math.isclose(float(np.mean(values)), bad):
+        problems.append(f"rows have the mean {np.mean(values)}, the score is {bad}")
+    return problems
+
+
+def _answered(label: str, answer: str) -> AnsweredRow:
+    right = label == answer
+    row = _row("text", label)
+    return AnsweredRow(row, answer, predicted=answer, log_probabilities=(-0.1 if right else -3.0,), greedy=(right,))
+
+
+def suite_names_scorers(suite: Any) -> list[str]:
+    """A suite names metrics that exist, ways of its own, and keeps the bare prompt when nothing else is offered."""
+    known = set(catalog.names("scorers"))
+    problems = [f"no scorer is called {name}" for name in suite.scorers if name not in known]
+    problems += (
+        [] if suite.scorers and suite.ways and len(set(suite.ways)) == len(suite.ways) else ["no ways or scorers"]
+    )
+    problems += [] if tuple(suite.styles((), ("a",))) == ("bare",) else [f"styles {suite.styles((), ('a',))}"]
+    return problems
+
+
+def objective_counts_add_up(objective: Any) -> list[str]:
+    """Counts are sums: those of two examples together are those of each, added; nothing trained counts nothing."""
+    one = Encoded(np.arange(5, dtype=np.int32), np.array([0, 0, 1, 1, 1], np.float32))
+    two = Encoded(np.arange(3, dtype=np.int32), np.array([0, 0.5, 1], np.float32), 1)
+    none = Encoded(np.arange(3, dtype=np.int32), np.zeros(3, np.float32), 2)
+    apart, both = (objective.counts([one]), objective.counts([two])), objective.counts([one, two])
+    problems = [f"{name}: {count}" for name, count in both.items() if count != sum(some[name] for some in apart)]
+    problems += [] if all(count > 0 for count in both.values()) and both else [f"counts {both}"]
+    return problems + (
+        [f"nothing trained counts {objective.counts([none])}"] if any(objective.counts([none]).values()) else []
+    )
+
+
+def optimiser_goes_down_and_resumes(optimiser: Any) -> list[str]:
+    """A step lowers a loss; from a saved state the next step is the same, bit for bit."""
+    first, second = (nn.Parameter(torch.full((2, 2), 3.0)) for _ in range(2))
+    one, two = (optimiser.build({"w": each}, learning_rate=0.1) for each in (first, second))
+    _update(one, first)
+    problems = [] if float(first.detach().abs().sum()) < 12 else ["a step does not lower the loss"]
+    _update(two, second)
+    second.data.copy_(first.data)
+    two.load_state_dict(deepcopy(one.state_dict()))
+    _update(one, first)
+    _update(two, second)
+    return problems + ([] if torch.equal(first, second) else ["the step after loading a state differs"])
+
+
+def _update(optimiser: Any, parameter: nn.Parameter) -> None:
+    optimiser.zero_grad(set_to_none=True)
+    (parameter**2).sum().backward()
+    optimiser.step()
+
+
+def method_trains_what_it_says(method: Any, model_folder: Path, *, folder: Path) -> list[str]:
+    """A method names exactly what trains, starts by its seed alone, and loads what it saved."""
+    model, again, other = (_attached(method, model_folder, seed) for seed in (1, 1, 2))
+    named = method.trainable(model)
+    trains = {id(parameter) for parameter in model.parameters() if parameter.requires_grad}
+    problems = [] if named and {id(each) for each in named.values()} == trains else ["`trainable` is not what trains"]
+    problems += [] if _equal(named, method.trainable(again)) else ["the same seed gives other starts"]
+    problems += [] if method.learning_rate > 0 else ["no rate of its own"]
+    if method.adapts and _equal(named, method.trainable(other)):
+        problems.append("another seed gives the same start")
+    weights = {name: torch.randn_like(each) * 0.1 for name, each in named.items()}
+    with torch.no_grad():
+        for name, parameter in named.items():
+            parameter.copy_(weights[name])
+    method.save(model, weights, folder)
+    problems += [] if _equal(_saved(folder), weights) else ["saved weights are not the given ones"]
+    loaded = method.load(AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32), folder)
+    return problems + (
+        [] if torch.allclose(_logits(model), _logits(loaded), atol=1e-5) else ["loaded, it answers otherwise"]
+    )
+
+
+def _attached(method: Any, folder: Path, seed: int) -> Any:
+    return method.attach(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32), seed=seed)
+
+
+def _saved(folder: Path) -> dict[str, Any]:
+    return {name: tensor for path in folder.glob("*.safetensors") for name, tensor in load_file(path).items()}
+
+
+def _equal(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
+    return set(left) == set(right) and all(torch.equal(left[name], right[name]) for name in left)
+
+
+def _logits(model: Any) -> torch.Tensor:
+    with torch.no_grad():
+        return model.eval()(input_ids=torch.arange(5, 15)[None]).logits
+
+
+Contract = Callable[[Any, Path, Path], list[str]]
+CONTRACTS: dict[str, Contract] = {
+    "sources": lambda part, _model, folder: source_reads_anything(part, folder),
+    "shapes": lambda part, _model, _folder: shape_converts_or_says_why(part),
+    "steps": lambda part, _model, _folder: step_loses_no_row(part),
+    "schedules": lambda part, _model, _folder: schedule_stays_in_range(part),
+    "scorers": lambda part, _model, _folder: scorer_is_a_number(part),
+    "suites": lambda part, _model, _folder: suite_names_scorers(part),
+    "objectives": lambda part, _model, _folder: objective_counts_add_up(part),
+    "optimisers": lambda part, _model, _folder: optimiser_goes_down_and_resumes(part),
+    "methods": lambda part, model, folder: method_trains_what_it_says(part, model, folder=folder),
+}
+"""What a kind promises, given a part, the folder of a tiny model, and an empty folder."""

@@ -1,0 +1,103 @@
+"""Checkpoints: whole or absent, damaged ones set aside, budgets kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from tunewright.core.errors import UserError
+from tunewright.core.events import CheckpointRefused, Event
+from tunewright.train.checkpoints import CheckpointStore, size_bytes
+
+
+def trained(steps: int) -> tuple[torch.nn.Parameter, torch.optim.Optimizer]:
+    weight = torch.nn.Parameter(torch.arange(12.0).view(3, 4))
+    optimiser = torch.optim.AdamW([weight], lr=0.1, fused=True)
+    for _ in range(steps):
+        (weight**2).sum().backward()
+        optimiser.step()
+        optimiser.zero_grad()
+    return weight, optimiser
+
+
+def writer(weight: torch.Tensor) -> Callable[[Path], None]:
+    def write(folder: Path) -> None:
+        folder.mkdir(parents=True)
+        save_file({"w": weight.detach()}, folder / "adapter_model.safetensors")
+
+    return write
+
+
+def store_in(folder: Path, seen: list[Event], *, keep: int = 2, budget: int = 10**9) -> CheckpointStore:
+    return CheckpointStore(folder, keep=keep, disk_budget_bytes=budget, emit=seen.append)
+
+
+def test_what_is_saved_comes_back_to_the_bit(tmp_path: Path) -> None:
+    weight, optimiser = trained(3)
+    store = store_in(tmp_path, [])
+    store.save(3, write_model=writer(weight), optimiser=optimiser)
+    found = store.newest()
+    assert found is not None and found.step == 3
+    other, fresh = trained(0)
+    with torch.no_grad():
+        other.copy_(found.weights["w"])
+    fresh.load_state_dict(found.optimiser)
+    for one, two in ((weight, optimiser), (other, fresh)):
+        (one**3).sum().backward()
+        two.step()
+    assert torch.equal(weight, other)
+
+
+@pytest.mark.parametrize("file", ["model/adapter_model.safetensors", "optimiser.safetensors", "state.json"])
+@pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
+def test_a_damaged_one_is_refused_and_the_one_before_it_taken(tmp_path: Path, file: str, damage: str) -> None:
+    seen: list[Event] = []
+    weight, optimiser = trained(2)
+    store = store_in(tmp_path, seen)
+    for step in (4, 8):
+        store.save(step, write_model=writer(weight), optimiser=optimiser)
+    path = store.paths()[-1] / file
+    content = bytearray(path.read_bytes())
+    if damage == "flip":
+        content[len(content) // 2] ^= 0xFF
+    if damage == "remove":
+        path.unlink()
+    else:
+        path.write_bytes(content[: len(content) // 2] if damage == "cut" else content)
+    found = store.newest()
+    assert found is not None and found.step == 4
+    refused = [event for event in seen if isinstance(event, CheckpointRefused)]
+    assert [event.step for event in refused] == [8]
+
+
+def test_only_the_newest_are_kept_and_the_budget_holds(tmp_path: Path) -> None:
+    weight, optimiser = trained(1)
+    store = store_in(tmp_path, [], keep=3)
+    for step in range(1, 6):
+        store.save(step, write_model=writer(weight), optimiser=optimiser)
+    assert [path.name for path in store.paths()] == ["step-00000003", "step-00000004", "step-00000005"]
+    one = size_bytes(store.paths()[-1])
+    tight = store_in(tmp_path, [], keep=3, budget=int(one * 1.5))
+    tight.save(6, write_model=writer(weight), optimiser=optimiser)
+    assert [path.name for path in tight.paths()] == ["step-00000006"]
+    with pytest.raises(UserError, match=r"training.checkpoints.disk_budget: two checkpoints of this run take"):
+        tight.check_budget(one)
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
+    _, optimiser = trained(1)
+    store = store_in(tmp_path, [])
+
+    def fail(folder: Path) -> None:
+        folder.mkdir(parents=True)
+        (folder / "half").write_text("x")
+        raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError):
+        store.save(1, write_model=fail, optimiser=optimiser)
+    assert list(tmp_path.iterdir()) == []
+    assert store.newest() is None
