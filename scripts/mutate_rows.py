@@ -2,8 +2,8 @@
 
     python scripts/mutate_rows.py [--rows 10000] [--seed 0]
 
-Half of the rows are JSON Lines of chats, a quarter labelled JSON Lines, a quarter labelled CSV. Prints the receipts and, last,
-a line that begins with OK; anything else is a failure (exit code 1).
+Half of the rows are JSON Lines of chats, a quarter labelled JSON Lines, a quarter labelled CSV. Prints the receipts
+and, last, a line that begins with OK; anything else is a failure (exit code 1).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tunewright.text.chat import load_chat
 
 REPOSITORY = Path(__file__).parent.parent
 BIG_CHARACTERS = 2**20
-WORDS = "heart lung skin fever cough 😀 naïve 中文 left right of the and with, without; unspecified".split()
+WORDS = ["heart", "lung", "skin", "fever", "cough", "😀", "naïve", "中文", "left", "right", "of", "with,", "without;"]
 JUNK: list[Any] = [
     None,
     True,

@@ -108,7 +108,7 @@ def tiny_model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def smollm2() -> FoundModel:
-    """The real SmolLM2-135M-Instruct, converted once into `.cache/tests` of the repository and reused by later sessions."""
+    """The real SmolLM2-135M-Instruct, converted once into `.cache/tests` of the repository and reused later."""
     from tunewright.core.events import silent
     from tunewright.core.workspace import Workspace
     from tunewright.models.find import find

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import nbformat
@@ -45,7 +44,7 @@ def test_the_notebook_runs(smollm2: object, tmp_path: Path, monkeypatch: pytest.
 
 def share_cache(home: Path) -> None:
     """Take the model that the fixture `smollm2` converted, so that it is not converted again."""
-    os.symlink(ROOT / ".cache" / "tests" / "cache", home / "cache")
+    (home / "cache").symlink_to(ROOT / ".cache" / "tests" / "cache")
 
 
 def test_a_cell_that_fails_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,7 @@ def few_arguments(tree: Path) -> list[str]:
         for function in module.functions()
         if len(names := [*_positional(function), *(given.arg for given in function.args.kwonlyargs)]) > ARGUMENTS
         and function.name not in FIXED_SHAPES
+        and not _is_called_by_a_framework(function)
     ]
 
 

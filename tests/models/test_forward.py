@@ -159,6 +159,14 @@ def test_an_architecture_that_packing_does_not_know_is_refused(tiny_model_folder
         prepare_for_packing(model, examples_of([20], seed=1)[0])
 
 
+def test_a_base_model_with_nan_is_refused(tiny_model_folder: Path) -> None:
+    model = tiny(tiny_model_folder)
+    with torch.no_grad():
+        model.model.layers[1].mlp.up_proj.weight[0, 0] = torch.nan
+    with pytest.raises(UserError, match=r"model\.name: the base model computes NaN or infinity"):
+        prepare_for_packing(model, examples_of([20], seed=1)[0])
+
+
 def test_groups_hold_every_position_once_and_waste_little() -> None:
     rng = np.random.default_rng(0)
     lengths = rng.integers(1, 400, 60)

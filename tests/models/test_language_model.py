@@ -1,4 +1,4 @@
-"""Scores and answers equal those of plain Transformers passes, row by row, for many families; training is not disturbed."""
+"""Scores and answers equal those of plain passes, row by row, for many families; training is not disturbed."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def items() -> list[ScoreItem]:
     common = ids(0, 12)
     labels = ((5,), (5, 6), (5, 6, 7), (5, 8, 9, 10), (11, 6), (11, 6))
     mixed = [ScoreItem(common + ids(seed, 1 + seed % 5), labels) for seed in range(1, 9)]
-    return [*mixed, ScoreItem(common + (4,), (ids(20, 40),)), ScoreItem(common + (4, 5), ((), (7,)))]
+    return [*mixed, ScoreItem((*common, 4), (ids(20, 40),)), ScoreItem((*common, 4, 5), ((), (7,)))]
 
 
 @torch.no_grad()

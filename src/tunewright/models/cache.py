@@ -1,4 +1,4 @@
-"""What the models room keeps in the workspace cache: a lock that waits, leftovers removed, digests of big files remembered."""
+"""Upkeep of the workspace cache: a lock that waits, leftovers removed, digests of big files remembered."""
 
 from __future__ import annotations
 

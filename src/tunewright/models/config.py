@@ -1,4 +1,4 @@
-"""The JSON files of a model folder go through an allow-list before any library reads them: no code, no paths, no surprises."""
+"""The JSON files of a model folder pass an allow-list before any library reads them: no code, no paths."""
 
 from __future__ import annotations
 

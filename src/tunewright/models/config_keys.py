@@ -1,12 +1,11 @@
 """Keys that a config.json may hold: the union over the text families of Transformers 5.23, and keys of older files.
 
-A test compares the list with the installed Transformers. A key of a new family is added here after reading what it does.
+A test compares the list with the installed Transformers. A key of a new family is added after reading what it does.
 """
 
 from __future__ import annotations
 
-FAMILIES = frozenset(
-    """
+_FAMILIES = """
 apertus arcee bamba bitnet bloom codegen cohere cohere2 deepseek_v2 deepseek_v3 diffllama doge dots1 ernie4_5
 ernie4_5_moe exaone4 falcon falcon_h1 falcon_mamba flex_olmo gemma gemma2 gemma3_text gemma3n_text glm glm4
 glm4_moe gpt2 gpt_bigcode gpt_neo gpt_neox gpt_oss gptj granite granitemoe granitemoehybrid granitemoeshared
@@ -14,11 +13,8 @@ helium hunyuan_v1_dense hunyuan_v1_moe hyperclovax internlm3 jamba lfm2 lfm2_moe
 ministral mistral mixtral mpt nanochat nemotron olmo olmo2 olmo3 olmoe opt persimmon phi phi3 phimoe qwen2
 qwen2_moe qwen3 qwen3_moe qwen3_next recurrent_gemma rwkv seed_oss smollm3 stablelm starcoder2 vaultgemma xglm
 youtu zamba2
-""".split()
-)
-
-KEYS = frozenset(
-    """
+"""
+_KEYS = """
 _name_or_path _remove_final_layer_norm _sliding_window_pattern activation activation_dropout activation_function
 activation_sparsity_pattern adapter_rank add_bias_linear add_cross_attention alibi altup_active_idx
 altup_coef_clip altup_correct_scale altup_num_inputs apply_residual_connection_post_layernorm architectures
@@ -72,5 +68,6 @@ use_bias use_bidirectional_attention use_cache use_conv_bias use_expert_bias use
 use_mambapy use_mem_eff_path use_mem_rope use_parallel_residual use_post_norm use_qk_norm use_qkv_bias
 use_shared_attention_adapter use_sliding_window v_head_dim vocab_size vocab_size_per_layer_input
 w_init_variance_scale window_size word_embed_proj_dim z_loss_coefficient
-""".split()
-)
+"""
+FAMILIES = frozenset(_FAMILIES.split())
+KEYS = frozenset(_KEYS.split())

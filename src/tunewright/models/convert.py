@@ -1,6 +1,6 @@
 """GGUF to safetensors, as a process of its own: `python -m tunewright.models.convert FILE.gguf FOLDER`.
 
-Transformers unpacks the blocks to float32; the weights are rounded once to bf16 and saved with config, tokenizer and template.
+Transformers unpacks the blocks to float32; weights are rounded once to bf16 and saved with config, tokenizer, template.
 Exit status 2: the file is the mistake, standard error is one sentence.
 """
 
@@ -36,7 +36,7 @@ class NotWanted(Exception):
 def pre_tokenizer(name: str) -> pre_tokenizers.PreTokenizer:
     """How text is cut before merges, by the GGUF key `tokenizer.ggml.pre`.
 
-    Transformers ignores that key and cuts as GPT-2 does, which gives other tokens, for instance for "\\n\\n1" with SmolLM.
+    Transformers ignores that key and cuts as GPT-2 does, which gives other tokens, say for "\\n\\n1" with SmolLM.
     Rules: llama.cpp's `llama-vocab.cpp` and the `tokenizer.json` of the models named there. Raises NotWanted otherwise.
     """
     plain = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
@@ -77,10 +77,9 @@ def save_tokenizer(tokenizer: PreTrainedTokenizerBase, keys: dict[str, Any], fol
 
 
 def dense(source: PreTrainedModel) -> PreTrainedModel:
-    """A bf16 model with the weights of an unpacked one; the source cannot be saved, as it still says it is quantised."""
+    """A bf16 model with the weights of an unpacked one, which cannot be saved: it still says that it is quantised."""
     config = source.config
-    if hasattr(config, "quantization_config"):
-        del config.quantization_config
+    vars(config).pop("quantization_config", None)
     model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
     state = {name: tensor.to(torch.bfloat16) for name, tensor in source.state_dict().items()}
     model.load_state_dict(state, strict=True)

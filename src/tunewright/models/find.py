@@ -34,7 +34,7 @@ def find(options: ModelOptions, *, folder: Path, workspace: Workspace, emit: Emi
     """The model that a recipe names; relative paths are seen from `folder`, where the recipe lies.
 
     Order: `builtin:NAME`; a path that exists (a folder or a `.gguf` file); a hub name `organisation/model`.
-    Raises UserError for a name that is none of these or a folder that is refused, OutsideError when the hub or a package fails.
+    Raises UserError for a name that is none of these or a folder that is refused, OutsideError for hub or package.
     """
     name = options.name
     if name.startswith(builtin.PREFIX):
@@ -46,7 +46,7 @@ def find(options: ModelOptions, *, folder: Path, workspace: Workspace, emit: Emi
         raise UserError(
             f'there is no model at "{name}".',
             where="model.name",
-            do=f"Write builtin:NAME, a folder or .gguf file (seen from {folder}), or a hub name such as organisation/model.",
+            do=f"Write builtin:NAME, a folder or .gguf file (seen from {folder}), or a hub name: organisation/model.",
         )
     source = hub.HubSource(name=name, revision=options.revision, endpoint=os.environ.get("HF_ENDPOINT"))
     found = hub.fetch(source, workspace, emit=emit)

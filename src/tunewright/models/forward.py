@@ -99,6 +99,12 @@ def prepare_for_packing(model: Any, example: Encoded) -> None:
     model.eval()
     with torch.no_grad():
         expected = lm(input_ids=tokens[None], use_cache=False).logits[0]
+        if not bool(torch.isfinite(expected).all()):
+            raise UserError(
+                "the base model computes NaN or infinity on the first training row.",
+                where="model.name",
+                do="Its weights are damaged, or it needs model.precision: fp32.",
+            )
         use_packed_attention(lm)
         batch = pack([Encoded(example.tokens[:CHECK_TOKENS], example.weights[:CHECK_TOKENS])], device=str(model.device))
         head = lm.get_output_embeddings()

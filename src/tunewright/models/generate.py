@@ -42,7 +42,7 @@ class Answer:
 
 @dataclass
 class Rows:
-    """The rows of a batch that still grow. `lengths` int64 [B]: tokens so far; `seen` bool [B, L], None when all are real."""
+    """The rows of a batch that still grow. `lengths` int64 [B]: tokens so far; `seen` bool [B, L], None: no padding."""
 
     answers: list[Answer]
     lengths: Tensor
@@ -90,7 +90,7 @@ def _batches(
 def _begin(
     body: Body, prompts: list[tuple[int, ...]], answers: list[Answer], cache: Cache, prefix: int
 ) -> tuple[Rows, Tensor]:
-    """Compute the prompts, padded on the right; returns the rows and the hidden state of each one's last token [B, C]."""
+    """Compute the prompts, padded on the right; returns the rows and each one's last hidden state [B, C]."""
     longest = max(map(len, prompts))
     lengths = torch.tensor([len(prompt) for prompt in prompts], device=body.device)
     padded = [[*prompt, *[0] * (longest - len(prompt))] for prompt in prompts]

@@ -1,4 +1,4 @@
-"""A GGUF file becomes a safetensors folder in the workspace cache, once; a child process does it, so torch is not loaded here."""
+"""A GGUF file becomes a safetensors folder in the workspace cache, once, in a child process, so no torch here."""
 
 from __future__ import annotations
 

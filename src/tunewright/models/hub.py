@@ -1,4 +1,4 @@
-"""A model of the hub: pinned to a commit, only files that cannot run code, every file checked, a broken download resumed.
+"""A model of the hub: pinned to a commit, no file that can run code, every file checked, a broken download resumed.
 
 Addresses and the token come from the environment as `huggingface_hub` defines them (HF_ENDPOINT, HF_TOKEN).
 """

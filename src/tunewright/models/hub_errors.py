@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from huggingface_hub import errors
+from huggingface_hub.errors import HTTPError  # pyright: ignore[reportPrivateImportUsage]: whichever httpx it uses
 
 from tunewright.core.errors import OutsideError, TunewrightError, UserError
 
@@ -34,7 +35,7 @@ def hub_sentences(name: str, endpoint: str | None) -> Iterator[None]:
     except errors.HfHubHTTPError as error:
         raise _of_status(error, name, at) from error
     except (
-        errors.HTTPError,
+        HTTPError,
         errors.FileMetadataError,
         errors.XetDownloadError,
         ConnectionError,

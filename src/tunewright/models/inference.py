@@ -69,7 +69,7 @@ class Body:
     def hidden(
         self, tokens_BT: Tensor, *, positions_BT: Tensor, mask: Tensor | None = None, cache: Cache | None = None
     ) -> Tensor:
-        """Hidden states [B, T, C] after the last norm. `mask` is boolean [B or 1, 1, T, P + T], None for plain causal."""
+        """Hidden states [B, T, C] after the last norm. `mask` is boolean [B or 1, 1, T, P + T]; None: causal."""
         carried = {self._cache_name: cache} if cache is not None else {}
         out = self.decoder(
             input_ids=tokens_BT,
@@ -133,7 +133,7 @@ def shared_prefix(prompts: list[tuple[int, ...]]) -> int:
 
 
 def causal_mask(longest: int, prefix: int, device: torch.device) -> Tensor | None:
-    """Boolean mask [1, 1, T, P + T] of rows after a prefix; None without one, where the kernel's own causal path is faster."""
+    """Boolean mask [1, 1, T, P + T] of rows after a prefix; None without one: the kernel's own is faster."""
     if not prefix:
         return None
     return torch.ones(longest, prefix + longest, dtype=torch.bool, device=device).tril_(prefix)[None, None]
@@ -141,9 +141,9 @@ def causal_mask(longest: int, prefix: int, device: torch.device) -> Tensor | Non
 
 @contextmanager
 def undisturbed(model: Any, *, adapter: bool) -> Iterator[Body]:
-    """Evaluation mode and the library's attention for the block; modes, gradients' switches and attention as before after it.
+    """Evaluation mode and the library's attention for the block; after it everything is as before.
 
-    `no_grad` and not `inference_mode`: some rotary embeddings store tensors in a pass, which training must be able to use.
+    `no_grad`, not `inference_mode`: some rotary embeddings store tensors in a pass, and training must be able to use them.
     """
     body = Body(model)
     training = [module for module in model.modules() if module.training]

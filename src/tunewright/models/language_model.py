@@ -1,4 +1,4 @@
-"""A Transformers model as the port LanguageModel: for evaluation, for chat, and for samples over live training weights."""
+"""A Transformers model as the port LanguageModel: for evaluation, chat, and samples over live training weights."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tunewright.models.score import score
 
 
 class TransformersLanguageModel:
-    """Scores and generates with a model that may be in training: modes, gradients and random state are left as they were.
+    """Scores and generates with a model that may be in training; leaves modes, gradients and random state as they were.
 
-    `batch_tokens` bounds the tokens of one pass, padding included.
+    `batch_tokens` bounds the tokens of one pass, padding included; 2,048 keep a layer's values near the cores.
     """
 
-    def __init__(self, model: Any, *, batch_tokens: int = 8192) -> None:
+    def __init__(self, model: Any, *, batch_tokens: int = 2048) -> None:
         self.model = model
         self.batch_tokens = batch_tokens
         self._adapter = True

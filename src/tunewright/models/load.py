@@ -25,7 +25,7 @@ FAST_BF16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 def resolve_precision(
     asked: Literal["auto", "bf16", "fp32"], *, processor: Path = PROCESSOR_FLAGS
 ) -> Literal["bf16", "fp32"]:
-    """What `auto` means on this machine: bf16 where products in it are native, else fp32. `processor` lists CPU flags."""
+    """What `auto` means on this machine: bf16 where products in it are native, else fp32. `processor` lists flags."""
     if asked != "auto":
         return asked
     if torch.cuda.is_available():
@@ -44,10 +44,11 @@ def _flags(processor: Path) -> frozenset[str]:
 
 
 def attention_of(config: Any) -> str:
-    """The library's attention kernel for a config: `sdpa`, or `eager` where scores are capped or the family lacks sdpa."""
+    """The library's attention kernel for a config: `sdpa`, or `eager` where it is not to be had."""
     if getattr(config, "attn_logit_softcapping", None) or type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
         return "eager"
-    return "sdpa" if MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]._supports_sdpa else "eager"
+    family: Any = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+    return "sdpa" if family._supports_sdpa else "eager"
 
 
 def load(path: Path, *, precision: Precision) -> PreTrainedModel:
@@ -68,7 +69,7 @@ def load(path: Path, *, precision: Precision) -> PreTrainedModel:
 
 def _loaded(path: Path, precision: Precision) -> PreTrainedModel:
     config = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-    model, found = AutoModelForCausalLM.from_pretrained(
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
         path,
         config=config,
         dtype=DTYPES[precision],
@@ -78,6 +79,7 @@ def _loaded(path: Path, precision: Precision) -> PreTrainedModel:
         attn_implementation=attention_of(config),
         output_loading_info=True,
     )
+    model, found = loaded
     missing = sorted(found["missing_keys"])
     if missing:  # the library would fill them with random numbers
         raise ValueError(f"{len(missing)} weights are missing, among them {missing[0]}")

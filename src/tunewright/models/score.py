@@ -1,8 +1,8 @@
 """Log-probabilities of continuations: each prompt is computed once, its continuations branch from it in one pass.
 
-An item is one row: what is left of the prompt after a prefix shared by all, then a tree of the continuations' tokens, where
-equal beginnings are one node. A mask lets each node see the prompt and its own ancestors. Items with one continuation
-are plain rows. Shapes: B rows, T tokens of the longest, P prefix, N read positions, V vocabulary.
+An item is one row: what is left of the prompt after a prefix shared by all, then a tree of the continuations' tokens,
+where equal beginnings are one node. A mask lets each node see the prompt and its own ancestors. Items with one
+continuation are plain rows. Shapes: B rows, T tokens of the longest, P prefix, N read positions, V vocabulary.
 """
 
 from __future__ import annotations
@@ -173,6 +173,9 @@ def _of_chunk(
     """Log-probability of each wanted token, and whether it is the arg-max at its position."""
     logits_NV = body.logits(hidden_NC)
     at, wanted = torch.from_numpy(which).to(logits_NV.device), torch.from_numpy(tokens).to(logits_NV.device)
-    values = logits_NV[at, wanted] - logits_NV.logsumexp(-1)[at]
-    greedy = logits_NV.argmax(-1)[at] == wanted
+    found = logits_NV[at, wanted]
+    greedy = found == logits_NV.amax(-1)[at]
+    hits = greedy.nonzero().flatten()  # arg-max is slow, so only where the maximum is met: bf16 scores tie often
+    greedy[hits] = logits_NV[at[hits]].max(-1).indices == wanted[hits]
+    values = found - logits_NV.logsumexp(-1)[at]
     return values.float().cpu().numpy(), greedy.cpu().numpy()

@@ -36,14 +36,14 @@ class Tensor:
 
 
 def weight_files(folder: Path) -> tuple[Path, ...]:
-    """The safetensors files of a model folder, sorted by name. Raises UserError when there are none or one is missing."""
+    """The safetensors files of a model folder, by name. Raises UserError when there are none or one is missing."""
     if (folder / SINGLE).is_file():
         return (folder / SINGLE,)
     if (folder / INDEX).is_file():
         return tuple(_part(folder, name) for name in _names_in(folder / INDEX))
     if any(folder.glob("*.bin")) or any(folder.glob("*.pt*")) or any(folder.glob("*.pkl")):
         raise UserError(
-            "the weights are pickle files (.bin, .pt), which can run code when they are opened, so they are never read.",
+            "the weights are pickle files (.bin, .pt), which can run code when opened, so they are never read.",
             where=str(folder),
             do=f"Use a model that comes with {SINGLE}, or convert this one where you trust it.",
         )
@@ -108,7 +108,7 @@ def _damaged(path: Path, why: str) -> UserError:
 
 
 def tensors_digest(paths: Sequence[Path]) -> str:
-    """SHA-256 over name, dtype, shape and bytes of every tensor by name; how they are spread over files does not count."""
+    """SHA-256 over name, dtype, shape and bytes of every tensor, by name; the division into files does not count."""
     total = hashlib.sha256()
     tensors = [tensor for path in paths for tensor in tensors_of(path)]
     for tensor in sorted(tensors, key=lambda tensor: tensor.name):

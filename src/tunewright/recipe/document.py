@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import yaml
 
@@ -13,7 +15,9 @@ from tunewright.recipe.scalars import Scalar, read_scalar
 LIMIT_NODES = 20_000
 LIMIT_DEPTH = 32
 LIMIT_BYTES = 1_000_000
-_PARSER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+_PARSER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+_parse: Any = yaml.parse  # pyright: ignore[reportUnknownMemberType]
+_FORBIDDEN = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\\ud800-\\udfff]")
 _HAND_WRITTEN = "Recipes are written by hand: keep it small."
 
 
@@ -58,7 +62,7 @@ class Reader:
     def read(self, text: str) -> Node | None:
         """The tree of the first document, None when there is none. Raises UserError with the line."""
         try:
-            for event in yaml.parse(text, Loader=_PARSER):
+            for event in cast("Iterator[yaml.Event]", _parse(text, Loader=_PARSER)):
                 self._take(event)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
@@ -158,7 +162,7 @@ def scalar_of(event: yaml.ScalarEvent) -> Scalar:
 def bad_line(text: str) -> int:
     """The line of the first character that YAML forbids."""
     for number, line in enumerate(text.split("\n"), 1):
-        if any((ord(char) < 32 and char not in "\t\r") or 0xD800 <= ord(char) < 0xE000 or char == "\x7f" for char in line):
+        if _FORBIDDEN.search(line):
             return number
     return 1
 

@@ -1,4 +1,4 @@
-"""A recipe as it was written: the file, `--set` and environment taken together, every value with its place; no pydantic here."""
+"""A recipe as it was written: file, `--set` and environment taken together, every value with its place. No pydantic."""
 
 from __future__ import annotations
 
@@ -34,23 +34,27 @@ class Draft:
         """The place of a key for people: "recipe.yaml:12: training.epochs", or "--set training.epochs"."""
         node, line = self.tree, 1
         for step in path:
-            if isinstance(node.value, dict) and step in node.value:
-                line, node = node.key_lines[str(step)], node.value[str(step)]
-            elif isinstance(node.value, list) and isinstance(step, int) and step < len(node.value):
-                node = node.value[step]
-                line = node.line
-            else:
+            inside = child(node, step)
+            if inside is None:
                 break
+            line, node = node.key_lines.get(str(step), inside.line), inside
         return node.origin or f"{self.shown}:{line}: {dotted(path)}"
 
     def written(self, path: Path) -> Any:
         """The value at a path as it was written, before variables were filled in; None when there is none."""
         node: Node | None = self.tree
         for step in path:
-            value: Any = node.value if node else None
-            inside = isinstance(value, dict) or (isinstance(value, list) and isinstance(step, int) and step < len(value))
-            node = value[step] if inside and (isinstance(value, list) or step in value) else None
+            node = child(node, step) if node else None
         return node.value if node else None
+
+
+def child(node: Node, step: str | int) -> Node | None:
+    """One step down the tree; None when there is nothing."""
+    if isinstance(node.value, dict):
+        return node.value.get(str(step))
+    if isinstance(node.value, list) and isinstance(step, int) and step < len(node.value):
+        return node.value[step]
+    return None
 
 
 @cache
@@ -62,7 +66,7 @@ def committed() -> Schema:
 def read_draft(path: FilePath, *, sets: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> Draft:
     """Read a recipe file, or `recipe.yaml` of a folder.
 
-    Raises UserError when there is nothing to look into: no file, not YAML, not a mapping. Lesser mistakes are in `problems`.
+    Raises UserError when there is nothing to look into: no file, not YAML, no mapping. Lesser mistakes: `problems`.
     """
     file = path / RECIPE_FILE if path.is_dir() else path
     reader = Reader(str(file))
@@ -131,7 +135,7 @@ def put(node: Node, rest: Path, value: Node, *, place: Path) -> Node:
 
 
 def spelled_out(node: Node, place: Path, origin: str) -> dict[str, Node]:
-    """A short form as a block: `method: lora` as `{type: lora}`, `model: x` as `{name: x}`; an absent part as its default."""
+    """A short form as a block, `model: x` as `{name: x}` and `method: y` as `{type: y}`; an absent part as its default."""
     known = find(committed(), place)
     if known is None:
         return {}

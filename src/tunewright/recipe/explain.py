@@ -88,7 +88,9 @@ def _describe(root: Schema, path: str, field: Schema) -> str:
 def _meaning(root: Schema, path: str, field: Schema) -> str:
     if "const" in field:
         return "Which part it is." if path.endswith(".type") else "Version of the part's result."
-    return field.get("description") or next((form["description"] for form in forms(root, field) if "description" in form), "")
+    return field.get("description") or next(
+        (form["description"] for form in forms(root, field) if "description" in form), ""
+    )
 
 
 def _value(value: Any) -> str:

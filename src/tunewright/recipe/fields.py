@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import (
     BaseModel,
@@ -36,7 +36,7 @@ class Options(BaseModel):
 
 
 class Part(Options):
-    """Options of a part; `type` is the part's public name, `version` its own integer: raised when its result changes."""
+    """Options of a part: `type` is its public name, `version` its own integer, raised when its result changes."""
 
 
 def option(default: Any, text: str, *, why: str, unit: str = "", **limits: Any) -> Any:
@@ -108,30 +108,34 @@ class PartOf:
     def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """One branch a part, discriminated by `type`."""
         known = catalog.names(self.kind)
-        branches = [catalog.options(self.kind, name).model_json_schema() for name in known]
+        branches = [self._part(name).model_json_schema() for name in known]
         for branch in branches:
             branch["required"] = sorted({*branch.get("required", []), "type"})
         return {"anyOf": [{"enum": [*self.also, *known]}, *branches]}
 
     def validate(self, value: Any) -> Any:
         """Options of the named part. Mistakes inside a part keep their path, so that the line can be found."""
-        if isinstance(value, Part) or value in self.also:
-            return value
-        given = {"type": value} if isinstance(value, str) else value
-        if not isinstance(given, dict) or not isinstance(given.get("type"), str):
+        if isinstance(value, Part) or (isinstance(value, str) and value in self.also):
+            return cast("Any", value)
+        given: Any = {"type": value} if isinstance(value, str) else value
+        if not isinstance(given, dict) or not isinstance(cast("dict[str, Any]", given).get("type"), str):
             raise PydanticCustomError(
                 "part_form",
                 "write a name, or a mapping with `type`. There is: {known}.",
                 {"known": ", ".join(self.names)},
             )
-        if given["type"] not in self.names:
-            hint = catalog.nearest(given["type"], self.names)
+        name: str = given["type"]
+        if name not in self.names:
+            hint = catalog.nearest(name, self.names)
             raise PydanticCustomError(
                 "part_name",
                 'no {kind} is called "{name}". {hint}',
-                {"kind": self.kind.removesuffix("s"), "name": given["type"], "hint": hint},
+                {"kind": self.kind.removesuffix("s"), "name": name, "hint": hint},
             )
-        return catalog.options(self.kind, given["type"]).model_validate(given)
+        return self._part(name).model_validate(given)
+
+    def _part(self, name: str) -> type[Part]:
+        return cast("type[Part]", catalog.options(self.kind, name))
 
     @property
     def names(self) -> tuple[str, ...]:

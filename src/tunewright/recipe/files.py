@@ -12,7 +12,7 @@ from typing import Any
 
 from tunewright.core.errors import Problem
 from tunewright.recipe.draft import Draft
-from tunewright.recipe.keys import Path, below
+from tunewright.recipe.keys import Path, below, mapping, sequence
 
 SPLITS = ("train", "validation", "test")
 OPTIONS = FilePath(__file__).with_name("options")
@@ -35,15 +35,15 @@ def problems(draft: Draft, known: Known) -> list[Problem]:
 
 def sources(plain: dict[str, Any], split: str) -> tuple[Path, Any, Any]:
     """Path of the key, the file or glob, and the type of a split's source, short forms resolved."""
-    data = plain.get("data")
+    data: Any = plain.get("data")
+    place: Path = ("data",)
     if isinstance(data, str):
-        data, place = {"train": data}, ("data",)
-    else:
-        place = ("data", split)
+        return (place, data, "auto") if split == "train" else (place, None, "auto")
     source = below(data, split)
-    if isinstance(source, dict):
-        return (*place, "path"), source.get("path"), source.get("type", "auto")
-    return place, source, "auto"
+    block = mapping(source)
+    if block is None:
+        return (*place, split), source, "auto"
+    return (*place, split, "path"), block.get("path"), block.get("type", "auto")
 
 
 def _source(draft: Draft, split: str, known: Known) -> Iterator[Problem]:
@@ -73,7 +73,7 @@ def matches(name: str, folder: FilePath) -> list[FilePath]:
         return []
     if os.path.isfile(folder / name):  # noqa: PTH113 - pathlib's raises for names that are too long
         return [folder / name]
-    found = (folder / each for each in glob.iglob(name, root_dir=folder, recursive=True))
+    found = (folder / each for each in glob.iglob(name, root_dir=folder, recursive=True))  # noqa: PTH207 - takes `/a/*`
     return [path for path in found if path.is_file()]
 
 
@@ -84,14 +84,17 @@ def near(wrong: str, names: tuple[str, ...]) -> str:
 
 
 def _model(draft: Draft) -> Iterator[Problem]:
-    model = draft.plain.get("model")
-    place: Path = ("model", "name") if isinstance(model, dict) else ("model",)
-    name = model.get("name") if isinstance(model, dict) else model
+    model: Any = draft.plain.get("model")
+    block = mapping(model)
+    place: Path = ("model",) if block is None else ("model", "name")
+    name = model if block is None else block.get("name")
     if not isinstance(name, str) or not name or name.startswith("builtin:") or hub_name(name):
         return
     if not os.path.exists(draft.file.parent / os.path.expanduser(name)):  # noqa: PTH110, PTH111 - as above
         what = f'there is no model at "{name}".'
-        yield Problem(what, draft.where(place), "Write builtin:NAME, a folder, a .gguf file, or a hub name such as a/b.")
+        yield Problem(
+            what, draft.where(place), "Write builtin:NAME, a folder, a .gguf file, or a hub name such as a/b."
+        )
 
 
 def hub_name(name: str) -> bool:
@@ -101,9 +104,8 @@ def hub_name(name: str) -> bool:
 
 def _scorers(draft: Draft, known: Known) -> Iterator[Problem]:
     suites = below(draft.plain.get("evaluate"), "suites")
-    for index, suite in enumerate(suites if isinstance(suites, list) else []):
-        asked = below(suite, "scorers")
-        for number, name in enumerate(asked if isinstance(asked, list) else []):
+    for index, suite in enumerate(sequence(suites)):
+        for number, name in enumerate(sequence(below(suite, "scorers"))):
             if isinstance(name, str) and name not in known("scorers"):
                 place = ("evaluate", "suites", index, "scorers", number)
                 yield Problem(f'no scorer is called "{name}".', draft.where(place), near(name, known("scorers")))

@@ -1,10 +1,10 @@
-"""The keys of a recipe by path, looked up in its schema: which there are, what they hold, which block a value belongs to."""
+"""The keys of a recipe by path, looked up in its schema: which there are, what they hold, what a value belongs to."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 Path = tuple[str | int, ...]
 Schema = dict[str, Any]
@@ -27,7 +27,8 @@ def forms(root: Schema, field: Schema) -> list[Schema]:
 def block(root: Schema, field: Schema, value: Any = None) -> Schema | None:
     """The block of keys that a value is, or would be: of several parts the one that `value` names, else the default."""
     blocks = [form for form in forms(root, field) if "properties" in form]
-    named = value.get("type") if isinstance(value, dict) else value
+    whole = mapping(value)
+    named = value if whole is None else whole.get("type")
     for name in (named, field.get("default")):
         for found in blocks:
             if isinstance(name, str) and part_name(found) == name:
@@ -46,14 +47,15 @@ def item(root: Schema, field: Schema) -> Schema | None:
 
 
 def find(root: Schema, path: Path, value: Any = None) -> Schema | None:
-    """The key at a path, None when there is none. `value` is the whole recipe as given: it says which parts are meant."""
+    """The key at a path, None when there is none. `value` is the recipe as given: it says which parts are meant."""
     field: Schema = root
     for step in path:
         inside: Schema | None
         if isinstance(step, int):
             inside = item(root, field)
         else:
-            inside = ((block(root, field, value) or {}).get("properties") or {}).get(step)
+            found = block(root, field, value)
+            inside = found["properties"].get(step) if found else None
         if inside is None:
             return None
         field, value = inside, below(value, step)
@@ -62,11 +64,20 @@ def find(root: Schema, path: Path, value: Any = None) -> Schema | None:
 
 def below(value: Any, step: str | int) -> Any:
     """One step down a value; None when there is nothing."""
-    if isinstance(value, dict):
-        return value.get(step)
-    if isinstance(value, list | tuple) and isinstance(step, int) and step < len(value):
-        return value[step]
-    return None
+    if isinstance(step, int):
+        items = sequence(value)
+        return items[step] if step < len(items) else None
+    return (mapping(value) or {}).get(step)
+
+
+def mapping(value: Any) -> dict[str, Any] | None:
+    """The value as a mapping; None when it is none."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def sequence(value: Any) -> list[Any]:
+    """The value as a list; empty when it is none."""
+    return cast("list[Any]", value) if isinstance(value, list) else []
 
 
 def names(root: Schema, path: Path, value: Any) -> list[str]:

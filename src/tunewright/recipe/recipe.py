@@ -9,7 +9,6 @@ from pydantic import Field, field_validator, model_validator
 from tunewright.recipe.fields import Options, PartOf, Share, Size, option
 
 
-
 class ModelOptions(Options):
     """Which model is tuned, and in which number format it computes."""
 
@@ -28,7 +27,8 @@ class ModelOptions(Options):
     precision: Literal["auto", "bf16", "fp32"] = option(
         "auto",
         "Number format of frozen weights and of products; trainable weights and optimiser state are always float32.",
-        why="auto: bf16 where the processor multiplies it natively (it halves memory and doubles speed), else fp32; resolved before the run is named",
+        why="auto: bf16 where the processor multiplies it natively (half the memory, twice the speed), else fp32; "
+        "resolved before the run is named",
     )
 
 
@@ -67,7 +67,7 @@ class OverlongOptions(Options):
 
     action: Literal["refuse", "drop", "cut", "split"] = option(
         "refuse",
-        "refuse: stop and say which; drop: leave the row out; cut: shorten it (the stop token is kept); split: several examples.",
+        "refuse: stop and say which; drop: leave the row out; cut: shorten it, stop token kept; split: several examples.",
         why="refuse: losing text is the user's decision, never ours",
     )
     side: Literal["start", "end"] = option(

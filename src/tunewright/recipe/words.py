@@ -7,7 +7,7 @@ from typing import Any
 
 from tunewright.recipe.keys import Schema, forms, part_name
 
-_KINDS = {"integer": "a whole number", "number": "a number", "string": "text", "boolean": "true or false", "null": "empty"}
+_KINDS = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "null": "empty"}
 _BOUNDS = {
     "minimum": "of at least {}",
     "exclusiveMinimum": "above {}",

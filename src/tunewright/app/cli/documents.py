@@ -1,0 +1,67 @@
+"""The JSON documents of verbs: nouns as the dictionaries that scripts rely on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tunewright.core.nouns import Comparison, DatasetVersion, Evaluation, Run
+
+if TYPE_CHECKING:
+    from tunewright.app.flow import Outcome
+
+
+def of_dataset(version: DatasetVersion) -> dict[str, Any]:
+    """`data --json`: the data set's name and its receipt."""
+    receipt = version.receipt
+    return {
+        "dataset": version.name,
+        "receipt": {
+            "rows": receipt.rows.model_dump(mode="json", by_alias=True),
+            "tokens": receipt.tokens.model_dump(mode="json", by_alias=True),
+            "splits": dict(receipt.splits),
+        },
+    }
+
+
+def of_run(run: Run) -> dict[str, Any]:
+    """`train --json`: which run, which weights, and the run's numbers."""
+    return {
+        "run": run.key,
+        "model": run.name,
+        "steps": run.steps,
+        "loss": run.loss,
+        "tokens_per_s": run.tokens_per_s,
+        "peak_memory_bytes": run.peak_memory_bytes,
+    }
+
+
+def of_evaluation(evaluation: Evaluation) -> dict[str, Any]:
+    """`evaluate --json`: every metric of every suite, base beside tuned."""
+    suites = {
+        suite: {metric: of_comparison(comparison) for metric, comparison in metrics.items()}
+        for suite, metrics in evaluation.suites.items()
+    }
+    return {"evaluation": evaluation.name, "suites": suites}
+
+
+def of_comparison(comparison: Comparison) -> dict[str, Any]:
+    """One metric."""
+    return {
+        "base": comparison.base,
+        "base_same_prompt": comparison.base_same_prompt,
+        "tuned": comparison.tuned,
+        "difference": comparison.difference,
+        "interval": list(comparison.interval) if comparison.interval else None,
+        "p": comparison.p,
+        "n": comparison.n,
+    }
+
+
+def of_outcome(outcome: Outcome) -> dict[str, Any]:
+    """`run --json`: the documents of its stages, and where the report lies."""
+    return {
+        "data": of_dataset(outcome.dataset),
+        "train": of_run(outcome.run),
+        "evaluate": of_evaluation(outcome.evaluation),
+        "report": str(outcome.report),
+    }

@@ -1,0 +1,32 @@
+"""Data, training, measuring, report: all of it; what did not change is skipped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tunewright.app.cli import options, out
+from tunewright.app.cli.late import Late
+
+documents = Late("tunewright.app.cli.documents")
+flow = Late("tunewright.app.flow")
+progress = Late("tunewright.app.cli.progress")
+projects = Late("tunewright.app.project")
+tables = Late("tunewright.app.cli.tables")
+
+
+@click.command()
+@options.project
+def command(path: Path, sets: tuple[str, ...], home: Path | None, quiet: bool, as_json: bool) -> None:
+    """Do all that the recipe PATH says: data, training, measuring, report. Stages that are done are skipped."""
+    with progress.watch(quiet=quiet) as emit:
+        outcome = flow.run(projects.open_project(path, sets=sets, home=home), emit)
+    if as_json:
+        out.document(documents.of_outcome(outcome))
+        return
+    tables.receipt(outcome.dataset)
+    tables.run(outcome.run)
+    tables.evaluation(outcome.evaluation)
+    out.say(f"Report: {out.shown(outcome.report)}")
+    out.say(f"Next: tunewright chat {path}")

@@ -1,0 +1,59 @@
+"""Order of steps, and what they do to the ledger."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+
+from tests.data.builders import row
+from tunewright.core.errors import UserError
+from tunewright.core.ports import Row, StepResult
+from tunewright.data.arrange import arrange
+from tunewright.data.receipt import Ledger
+from tunewright.recipe.recipe import SplitOptions
+
+Phase = Literal["before_split", "split", "training_rows"]
+
+
+class Halve:
+    """A step that keeps every other row, and remembers what it saw."""
+
+    def __init__(self, phase: Phase) -> None:
+        self.phase: Phase = phase
+        self.saw: set[str] = set()
+
+    def apply(self, rows: dict[str, list[Row]]) -> StepResult:
+        self.saw = set(rows)
+        gone = [(dropped, split, "dropped", "halved") for split, group in rows.items() for dropped in group[1::2]]
+        return StepResult({split: group[::2] for split, group in rows.items()}, gone, {})
+
+
+class Everything:
+    """A step that divides: all rows are test rows."""
+
+    phase: Phase = "split"
+
+    def apply(self, rows: dict[str, list[Row]]) -> StepResult:
+        return StepResult({"train": [], "test": rows["train"]}, [], {})
+
+
+ROWS = {"train": [row(str(number)) for number in range(40)]}
+
+
+def test_a_step_on_training_rows_sees_only_these() -> None:
+    ledger, step = Ledger(), Halve("training_rows")
+    result = arrange(ROWS, [step], options=SplitOptions(), ledger=ledger)
+    assert step.saw == {"train"}
+    assert {split: len(group) for split, group in result.items()} == {"train": 16, "validation": 4, "test": 4}
+    assert ledger.total().dropped == {"halved": 16}
+
+
+def test_a_dividing_step_stands_in_the_place_of_ours() -> None:
+    result = arrange(ROWS, [Everything()], options=SplitOptions(), ledger=Ledger())
+    assert {split: len(group) for split, group in result.items()} == {"train": 0, "validation": 0, "test": 40}
+
+
+def test_a_wrong_order_is_an_error() -> None:
+    with pytest.raises(UserError, match="stands too late"):
+        arrange(ROWS, [Halve("training_rows"), Halve("before_split")], options=SplitOptions(), ledger=Ledger())

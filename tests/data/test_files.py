@@ -1,0 +1,71 @@
+"""Which files are read, and when data must be prepared again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.data.builders import every
+from tunewright.core.errors import UserError
+from tunewright.data.files import SourceFile, dataset_key, find_files, source_type
+from tunewright.recipe.recipe import DataOptions
+from tunewright.text.chat import ChatFormat
+
+
+def names(folder: Path, **given: Any) -> dict[str, list[str]]:
+    found = find_files(DataOptions.model_validate(given), folder=folder)
+    return {split: [file.name for file in group] for split, group in found.items()}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, content in (("a.jsonl", "1"), ("b.jsonl", "2"), ("deep/er/c.jsonl", "3"), ("we[ird].jsonl", "4")):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_text(content)
+    return tmp_path / "in"
+
+
+def test_paths_and_globs(folder: Path) -> None:
+    assert names(folder, train="a.jsonl", test="b.jsonl") == {"train": ["a.jsonl"], "test": ["b.jsonl"]}
+    assert set(names(folder, train="[ab].jsonl")["train"]) == {"a.jsonl", "b.jsonl"}
+    assert set(names(folder, train="**/*.jsonl")["train"]) >= {"a.jsonl", "deep/er/c.jsonl"}
+    assert names(folder, train="we[ird].jsonl")["train"] == ["we[ird].jsonl"]
+    assert names(folder / "deep", train=str(folder / "a.jsonl"))["train"] == ["../a.jsonl"]
+
+
+def test_order_is_by_content_not_by_name(folder: Path) -> None:
+    first = [(folder / name).read_text() for name in names(folder, train="[ab].jsonl")["train"]]
+    (folder / "a.jsonl").rename(folder / "z.jsonl")
+    assert [(folder / name).read_text() for name in names(folder, train="[bz].jsonl")["train"]] == first
+
+
+def test_a_missing_file_is_named_with_its_key(folder: Path) -> None:
+    with pytest.raises(UserError, match=r"data\.validation\.path.*no\.jsonl"):
+        names(folder, train="a.jsonl", validation="no.jsonl")
+
+
+def test_the_format_is_the_ending_or_what_is_said(folder: Path) -> None:
+    sources = every("sources")
+    file = SourceFile(folder / "a.CSV", "a.CSV", "", "auto")
+    assert source_type(file, sources) == "csv"
+    assert source_type(SourceFile(folder / "a.txt", "a.txt", "", "jsonl"), sources) == "jsonl"
+    with pytest.raises(UserError, match=r"a\.txt is not known"):
+        source_type(SourceFile(folder / "a.txt", "a.txt", "", "auto"), sources)
+    with pytest.raises(UserError, match='Did you mean "jsonl"'):
+        source_type(SourceFile(folder / "a.txt", "a.txt", "", "json"), sources)
+
+
+def test_the_key_follows_content_options_and_mask(folder: Path, chat: ChatFormat) -> None:
+    def key(loss_on: str = "answers", **given: Any) -> str:
+        options = DataOptions.model_validate({"train": "a.jsonl", **given})
+        return dataset_key(options, chat, folder=folder, loss_on=loss_on)
+
+    first = key()
+    os.utime(folder / "a.jsonl", (1, 1))
+    assert key() == first
+    assert len({first, key("all"), key(max_tokens=99), key(steps=[]), key(test="b.jsonl")}) == 5
+    (folder / "a.jsonl").write_text("other")
+    assert key() != first

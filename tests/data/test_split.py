@@ -1,0 +1,81 @@
+"""Laws of the split, over random rows."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.data.builders import row
+from tunewright.core.errors import UserError
+from tunewright.data.rows import content_key
+from tunewright.data.split import divide
+from tunewright.recipe.recipe import SplitOptions
+
+SHARES = {"validation": 0.1, "test": 0.2}
+UNIQUE = st.lists(st.tuples(st.integers(0, 10_000), st.sampled_from("aab")), unique=True, max_size=120)
+OFTEN = st.lists(st.tuples(st.integers(0, 15), st.sampled_from("ab")), max_size=60)
+
+
+def sides(divided: dict) -> dict[str, str]:
+    """Id to split."""
+    return {found.id: split for split, group in divided.items() for found in group}
+
+
+@settings(deadline=None)
+@given(UNIQUE, st.integers(0, 5), st.randoms(use_true_random=False))
+def test_every_row_once_shares_kept_and_file_order_without_effect(pairs, seed, shuffler) -> None:
+    rows = [row(str(number), label) for number, label in pairs]
+    options = SplitOptions(validation=0.1, test=0.2, seed=seed)
+    divided = divide(rows, SHARES, options=options)
+    assert sorted(sides(divided)) == sorted(found.id for found in rows)
+    for label, size in Counter(found.label for found in rows).items():
+        counts = {split: sum(found.label == label for found in group) for split, group in divided.items()}
+        assert counts["train"] >= 1
+        for split, share in SHARES.items():
+            assert counts[split] <= math.ceil(share * size)
+            assert counts[split] >= min(math.floor(share * size), size - 2)
+    shuffled = list(rows)
+    shuffler.shuffle(shuffled)
+    assert sides(divide(shuffled, SHARES, options=options)) == sides(divided)
+    assert all(group == [found for found in rows if found in group] for group in divided.values())
+
+
+def test_totals_and_labels_are_exact_where_they_can_be() -> None:
+    rows = [row(str(number), "abc"[number % 3]) for number in range(300)]
+    divided = divide(rows, {"validation": 0.1, "test": 0.1}, options=SplitOptions())
+    assert {split: len(group) for split, group in divided.items()} == {"train": 240, "validation": 30, "test": 30}
+    assert Counter(found.label for found in divided["test"]) == {"a": 10, "b": 10, "c": 10}
+
+
+def test_remainders_reach_the_asked_total() -> None:
+    rows = [row(f"{label}{number}", label) for label in "abcdefgh" for number in range(5)]
+    divided = divide(rows, {"test": 0.1}, options=SplitOptions())
+    assert len(divided["test"]) == 4
+    assert max(Counter(found.label for found in divided["test"]).values()) == 1
+
+
+@settings(deadline=None)
+@given(OFTEN, st.booleans())
+def test_equal_rows_never_stand_on_two_sides(pairs, by_label: bool) -> None:
+    rows = [row(str(number), label, line=line) for line, (number, label) in enumerate(pairs)]
+    options = SplitOptions(stratify="label" if by_label and rows else "none")
+    where = defaultdict(set)
+    for split, group in divide(rows, {"validation": 0.3, "test": 0.3}, options=options).items():
+        for found in group:
+            where[content_key(found)].add(split)
+    assert all(len(splits) == 1 for splits in where.values())
+
+
+def test_another_seed_divides_otherwise() -> None:
+    rows = [row(str(number)) for number in range(100)]
+    first, other = (divide(rows, SHARES, options=SplitOptions(seed=seed)) for seed in (0, 1))
+    assert sides(first) != sides(other)
+
+
+def test_strata_without_labels_are_refused() -> None:
+    with pytest.raises(UserError, match="no labels"):
+        divide([row("a")], SHARES, options=SplitOptions(stratify="label"))
