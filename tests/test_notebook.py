@@ -1,4 +1,4 @@
-"""The notebook in examples/ runs from top to bottom, with fewer steps and rows than it shows."""
+"""The notebook in examples/ runs from top to bottom, with fewer steps, rows and prompts than it shows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nbclient.exceptions import CellExecutionError
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOK = ROOT / "examples" / "tune_from_python.ipynb"
-FEW = "STEPS, ROWS = 2, 4"
+FEW = 'STEPS, ROWS, PROMPTS = 2, 4, "[bare]"'
 
 
 def read() -> nbformat.NotebookNode:

@@ -66,6 +66,16 @@ def test_the_digest_does_not_know_blocks(tmp_path: Path, monkeypatch: pytest.Mon
     assert write_split(tmp_path / "other", [2, 3, 4, 6, 5]).digest != digests[0]
 
 
+def test_the_digest_knows_rows_with_equal_tokens_apart(tmp_path: Path) -> None:
+    digests = set()
+    for label in "ab":
+        with SplitWriter(tmp_path, "train") as writer:
+            writer.add(row("text", label), (np.ones(2, np.int32), np.ones(2, np.float32)))
+            writer.finish()
+        digests.add(writer.digest)
+    assert len(digests) == 2
+
+
 def test_an_empty_split(tmp_path: Path) -> None:
     write_split(tmp_path, [])
     split = Split(tmp_path, "train")

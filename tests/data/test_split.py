@@ -70,6 +70,14 @@ def test_equal_rows_never_stand_on_two_sides(pairs, by_label: bool) -> None:
     assert all(len(splits) == 1 for splits in where.values())
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_training_keeps_a_row_of_every_label(count: int) -> None:
+    rows = [row(str(number), "a") for number in range(count)]
+    divided = divide(rows, {"validation": 0.6, "test": 0.35}, options=SplitOptions())
+    assert len(divided["train"]) >= 1
+    assert sum(map(len, divided.values())) == count
+
+
 def test_another_seed_divides_otherwise() -> None:
     rows = [row(str(number)) for number in range(100)]
     first, other = (divide(rows, SHARES, options=SplitOptions(seed=seed)) for seed in (0, 1))

@@ -21,7 +21,7 @@ def test_equal_to_torch_in_float64(rows: int, trains: str, monkeypatch: pytest.M
     weights = torch.rand(rows, generator=generator, dtype=torch.float64)
     expected = (cross_entropy(hidden @ weight.T, labels, reduction="none") * weights).sum()
     wanted = torch.autograd.grad(expected * 0.3, [t for t in (hidden, weight) if t.requires_grad])
-    sums = head_sums(hidden, weight, labels, weights)
+    sums = head_sums(hidden, weight, labels_N=labels, weights_N=weights)
     found = torch.autograd.grad(sums.loss * 0.3, [t for t in (hidden, weight) if t.requires_grad])
     assert float(sums.loss) == pytest.approx(float(expected), rel=1e-12)
     for one, other in zip(found, wanted, strict=True):
@@ -31,5 +31,7 @@ def test_equal_to_torch_in_float64(rows: int, trains: str, monkeypatch: pytest.M
 
 
 def test_no_gradient_is_computed_where_none_is_asked() -> None:
-    sums = head_sums(torch.randn(4, 8), torch.randn(20, 8), torch.tensor([1, 2, 3, 4]), torch.ones(4))
+    sums = head_sums(
+        torch.randn(4, 8), torch.randn(20, 8), labels_N=torch.tensor([1, 2, 3, 4]), weights_N=torch.ones(4)
+    )
     assert not sums.loss.requires_grad

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from tokenizers import Tokenizer
 from transformers import AttentionInterface, AutoConfig, AutoModelForCausalLM
 
 from tunewright.core.ports import ScoreItem
+from tunewright.models.find import FoundModel
 from tunewright.models.language_model import TransformersLanguageModel
 from tunewright.models.load import attention_of, load
 
@@ -254,3 +256,24 @@ def test_only_read_positions_reach_the_vocabulary() -> None:
     rows.clear()
     TransformersLanguageModel(model).generate([ids(1, 50), ids(2, 40)], max_new_tokens=1, stop=STOP)
     assert sum(rows) == 2
+
+
+QUESTION = "<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n"
+
+
+def test_the_real_model_answers(smollm2: FoundModel) -> None:
+    tokenizer = Tokenizer.from_file(str(smollm2.path / "tokenizer.json"))
+    model = TransformersLanguageModel(load(smollm2.path, precision="bf16"))
+    answer = model.generate([tokenizer.encode(QUESTION).ids], max_new_tokens=12, stop=STOP)[0]
+    assert tokenizer.decode(answer.tokens) == "The capital of France is Paris." and answer.finish == "stop"
+
+
+@pytest.mark.slow
+def test_the_real_model_scores_as_plain_passes(smollm2: FoundModel) -> None:
+    tokenizer = Tokenizer.from_file(str(smollm2.path / "tokenizer.json"))
+    prompts = [QUESTION.replace("France", place) for place in ("France", "Peru", "New Zealand", "Côte d'Ivoire")]
+    answers = ["Paris", "Lima", "Wellington", "Yamoussoukro", "I do not know"]
+    continuations = tuple(tuple(tokenizer.encode(answer).ids) for answer in answers)
+    given = [ScoreItem(tuple(tokenizer.encode(prompt).ids), continuations) for prompt in prompts]
+    assert_scores(load(smollm2.path, precision="fp32"), given, 1e-4)
+    assert_scores(load(smollm2.path, precision="fp64"), given, 1e-6)

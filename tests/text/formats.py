@@ -36,7 +36,7 @@ LLAMA3 = """{{- bos_token }}
 """
 LLAMA3_UNDATED = LLAMA3.replace('strftime_now("%d %b %Y")', '"26 Jul 2024"')
 ZEPHYR = """{% for message in messages %}
-{% if message['role'] == 'user' %}
+  {% if message['role'] == 'user' %}
 {{ '<|user|>
 ' + message['content'] + eos_token }}
 {% elif message['role'] == 'system' %}

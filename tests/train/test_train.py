@@ -199,7 +199,11 @@ def test_a_full_model_loads_in_plain_transformers(recipe: Path, tiny_model_folde
 
 def test_a_rate_that_breaks_the_run_stops_it_with_the_cause(recipe: Path) -> None:
     project = project_in(
-        recipe, "home", "training.learning_rate=10", "method=full", "training.optimiser={type: adamw, weight_decay: 1e6}"
+        recipe,
+        "home",
+        "training.learning_rate=10",
+        "method=full",
+        "training.optimiser={type: adamw, weight_decay: 1e6}",
     )
     with pytest.raises(UserError, match=r"training\.learning_rate: the loss is (nan|inf)"):
         flow.train(project, silent)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from tunewright.app import resolve
 from tunewright.app.project import Project
@@ -33,6 +34,7 @@ from tunewright.train.train import train as train_model
 
 NounT = TypeVar("NounT", bound=Noun)
 EVALUATION_VERSION = 1
+REPORTED = ("tunewright", "torch", "transformers", "peft", "tokenizers", "numpy", "scipy")
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,10 @@ def base_of(project: Project, emit: Emit) -> FoundModel:
 
 def prepare(project: Project, emit: Emit) -> DatasetVersion:
     """Read, check, divide and encode the rows. Raises LimitNotMet when more is lost than the recipe allows."""
-    return _prepare(project, load_chat(base_of(project, emit).path), emit)
+    return _prepare(project, load_chat(base_of(project, emit).path), emit=emit)
 
 
-def _prepare(project: Project, chat: ChatFormat, emit: Emit) -> DatasetVersion:
+def _prepare(project: Project, chat: ChatFormat, *, emit: Emit) -> DatasetVersion:
     recipe, loss_on = project.recipe, project.recipe.objective.loss_on
     key = dataset_key(recipe.data, chat, folder=project.folder, loss_on=loss_on)
 
@@ -68,14 +70,14 @@ def _prepare(project: Project, chat: ChatFormat, emit: Emit) -> DatasetVersion:
     def exists(version: DatasetVersion) -> bool:
         return (project.workspace.datasets / version.name / "version.json").exists()
 
-    return _stage("data", key, DatasetVersion, project=project, emit=emit, work=work, exists=exists)
+    return _done(_Stage("data", key, DatasetVersion, work, exists), project=project, emit=emit)
 
 
 def train(project: Project, emit: Emit) -> Run:
     """Prepare if need be, then train or go on where a run stopped."""
     base = base_of(project, emit)
     chat = load_chat(base.path)
-    version = _prepare(project, chat, emit)
+    version = _prepare(project, chat, emit=emit)
     parts = resolve.train_parts(project.recipe)
     settings = resolve_settings(project.recipe, parts, dataset=version)
     key = run_key(project.recipe, settings, dataset=version, base_digest=base.digest)
@@ -87,7 +89,7 @@ def train(project: Project, emit: Emit) -> Run:
     def exists(run: Run) -> bool:
         return (project.workspace.models / run.name / "version.json").exists()
 
-    return _stage("runs", key, Run, project=project, emit=emit, work=work, exists=exists)
+    return _done(_Stage("runs", key, Run, work, exists), project=project, emit=emit)
 
 
 def _train_inputs(
@@ -109,17 +111,17 @@ def _train_inputs(
 
 def evaluate(project: Project, emit: Emit) -> Evaluation:
     """Measure the trained model of a recipe beside its base; trains first if that was not done."""
-    return evaluate_run(project, train(project, emit), emit)
+    return evaluate_run(project, train(project, emit), emit=emit)
 
 
-def evaluate_run(project: Project, run: Run, emit: Emit) -> Evaluation:
+def evaluate_run(project: Project, run: Run, *, emit: Emit) -> Evaluation:
     """Measure one run's model beside its base, on the run's own data set."""
     base = base_of(project, emit)
-    version = _dataset_of(project, run, emit)
+    version = _dataset_of(project, run, emit=emit)
     options = project.recipe.evaluate
-    key = digest.of_json(
-        [EVALUATION_VERSION, run.name, version.name, base.digest, run.model.precision, options.model_dump(mode="json")]
-    )
+    shown = project.recipe.output.examples
+    asked = [options.model_dump(mode="json"), shown]
+    key = digest.of_json([EVALUATION_VERSION, run.name, version.name, base.digest, run.model.precision, asked])
     folder = project.workspace.evaluations / key
 
     def work() -> Evaluation:
@@ -135,16 +137,17 @@ def evaluate_run(project: Project, run: Run, emit: Emit) -> Evaluation:
             made_at=project.now(),
             clock=project.clock,
             scorers=resolve.scorers(suites),
-            examples=project.recipe.output.examples,
+            examples=shown,
         )
         return measure(suites, models_of(project, run, base=base), task=task, emit=emit)
 
-    return _stage(
-        "evaluations", key, Evaluation, project=project, emit=emit, work=work, exists=lambda _: folder.exists()
-    )
+    def exists(_: Evaluation) -> bool:
+        return (folder / "evaluation.json").exists()
+
+    return _done(_Stage("evaluations", key, Evaluation, work, exists), project=project, emit=emit)
 
 
-def _dataset_of(project: Project, run: Run, emit: Emit) -> DatasetVersion:
+def _dataset_of(project: Project, run: Run, *, emit: Emit) -> DatasetVersion:
     for version in project.workspace.records("data", DatasetVersion):
         if version.name == run.dataset:
             return version
@@ -164,8 +167,8 @@ def models_of(project: Project, run: Run, *, base: FoundModel) -> Models:
 def run(project: Project, emit: Emit) -> Outcome:
     """All of it; stages whose inputs did not change are skipped."""
     trained = train(project, emit)
-    version = _dataset_of(project, trained, emit)
-    evaluation = evaluate_run(project, trained, emit)
+    version = _dataset_of(project, trained, emit=emit)
+    evaluation = evaluate_run(project, trained, emit=emit)
     return Outcome(version, trained, evaluation, report(project, trained, evaluation=evaluation, version=version))
 
 
@@ -180,28 +183,31 @@ def report(project: Project, trained: Run, *, evaluation: Evaluation, version: D
         events=events.standing(events.read(folder / "events.jsonl")),
         title=project.recipe.output.title or project.recipe.name,
         command=f"tunewright run {project.file.name}",
+        versions={name: metadata.version(name) for name in REPORTED},
     )
     return write_report(folder / "report.html", content=content)
 
 
-def _stage(
-    stage: str,
-    key: str,
-    kind: type[NounT],
-    *,
-    project: Project,
-    emit: Emit,
-    work: Callable[[], NounT],
-    exists: Callable[[NounT], bool],
-) -> NounT:
+@dataclass(frozen=True)
+class _Stage(Generic[NounT]):
+    """How a noun is made for a key, and how to tell that its files are there."""
+
+    name: str
+    key: str
+    kind: type[NounT]
+    work: Callable[[], NounT]
+    exists: Callable[[NounT], bool]
+
+
+def _done(stage: _Stage[NounT], *, project: Project, emit: Emit) -> NounT:
     """Do a stage, or take its record when its key and its files are there."""
-    found = project.workspace.find_record(stage, key, kind)
-    if found is not None and exists(found):
-        emit(StageSkipped(stage=stage, name=found.name))
+    found = project.workspace.find_record(stage.name, stage.key, stage.kind)
+    if found is not None and stage.exists(found):
+        emit(StageSkipped(stage=stage.name, name=found.name))
         return found
     began = project.clock()
-    emit(StageStarted(stage=stage, key=key))
-    made = work()
-    project.workspace.keep_record(stage, key, made)
-    emit(StageDone(stage=stage, name=made.name, seconds=project.clock() - began))
+    emit(StageStarted(stage=stage.name, key=stage.key))
+    made = stage.work()
+    project.workspace.keep_record(stage.name, stage.key, made)
+    emit(StageDone(stage=stage.name, name=made.name, seconds=project.clock() - began))
     return made

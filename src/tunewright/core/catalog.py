@@ -1,8 +1,8 @@
 """The folder is the registry: kind = folder, file name = public name.
 
-A part is two files of one name: options in `tunewright/recipe/options/<kind>/<part>.py` and work in the room that owns the
-kind. Listing reads folder names and imports nothing. Other packages add parts by entry points
-(group `tunewright.<kind>`; the entry point names a module with `Options` and one with `work`), and may not replace ours.
+A part is two files of one name: options in `tunewright/recipe/options/<kind>/<part>.py`, work in the room that owns
+the kind. Listing reads folder names and imports nothing. Other packages add parts by entry points of the group
+`tunewright.<kind>` that name a package with the modules `options` and `work`; they may not replace ours.
 """
 
 from __future__ import annotations

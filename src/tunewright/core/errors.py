@@ -20,7 +20,8 @@ EXIT_STOPPED = 75
 class Problem:
     """One mistake in one place.
 
-    `where` is a file with a line ("recipe.yaml:12"), a recipe path ("training.epochs") or a file; `do` is the next action.
+    `where` is a file, with a line ("recipe.yaml:12") or without, or a recipe path ("training.epochs"); `do` is what
+    to do next.
     """
 
     what: str

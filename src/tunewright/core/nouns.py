@@ -10,6 +10,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Precision = Literal["bf16", "fp32", "fp64"]
+"""Number format of frozen weights and of products."""
+
 
 class Noun(BaseModel):
     """What every record has."""
@@ -58,7 +61,7 @@ class SourceCounts(BaseModel):
     """The row counts of one file, and why rows were set aside."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-    rows: RowCounts = Field(default_factory=RowCounts)
+    rows: RowCounts = Field(default_factory=lambda: RowCounts.model_validate({}))
     reasons: dict[str, int] = Field(default_factory=dict)
     digest: str = ""
 
@@ -92,13 +95,13 @@ class DatasetVersion(Noun):
 
 
 class ModelVersion(Noun):
-    """Trained weights with what they need to be used. Writer: models. Lies in `models/<name>/`, readable by plain PEFT."""
+    """Trained weights with what they need. Writer: models. Lies in `models/<name>/`, readable by plain PEFT."""
 
     base: str
     base_digest: str
     method: str
     chat_digest: str
-    precision: str
+    precision: Precision
     trained_parameters: int
 
 
@@ -125,7 +128,7 @@ class Comparison(BaseModel):
     """One metric of base and tuned model on the same rows.
 
     `base` is the base model on its best prompt (chosen on validation rows), `base_same_prompt` on the trained prompt.
-    `difference` = tuned - base, with a paired interval at 95 %; `p` from an exact test where the metric is right or wrong.
+    `difference` = tuned - base, with a paired interval at 95 %; `p` is exact where an answer is right or wrong.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -36,7 +36,7 @@ class RawRow(NamedTuple):
 
 @dataclass(frozen=True)
 class Row:
-    """One example in the one internal form: a conversation whose last turn is the answer, and a label where there is one.
+    """One example in the one internal form: turns, the last of them the answer, and a label where there is one.
 
     `id` is a digest of the content: equal rows have equal ids.
     """
@@ -55,7 +55,7 @@ class Row:
     @property
     def target(self) -> str:
         """The answer in the data."""
-        return self.messages[-1]["content"]
+        return self.messages[-1].get("content", "")
 
 
 class Source(Protocol):
@@ -79,7 +79,7 @@ class Shape(Protocol):
 
 
 class RowProblem(Exception):
-    """One row cannot be used; `reason` is a short stable name that is counted, `detail` is for the person who mends it."""
+    """One row cannot be used; `reason` is a short stable name that is counted, `detail` is for who mends it."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
@@ -107,7 +107,7 @@ class Step(Protocol):
 
 @dataclass(frozen=True)
 class Encoded:
-    """One encoded example: `tokens` int32 [T]; `weights` float32 [T], where weights[t] is the loss weight of predicting token t."""
+    """One encoded example: `tokens` int32 [T]; `weights` float32 [T], weights[t] for predicting token t."""
 
     tokens: NDArray[np.int32]
     weights: NDArray[np.float32]

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +91,7 @@ def write_bytes(path: Path, content: bytes) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
         sync_folder(path.parent)
@@ -108,7 +108,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 @contextmanager
-def new_folder(target: Path) -> Iterator[Path]:
+def new_folder(target: Path) -> Generator[Path]:
     """Fill a temporary folder beside `target`; on success it becomes `target` in one step, on failure it is removed.
 
     If `target` exists meanwhile (another process made the same thing), ours is dropped and theirs stands.
@@ -128,7 +128,7 @@ def new_folder(target: Path) -> Iterator[Path]:
 def publish(temporary: Path, target: Path) -> None:
     """Rename a finished folder to its place unless the place is taken."""
     try:
-        os.rename(temporary, target)
+        temporary.rename(target)
     except OSError as error:
         if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
             raise
@@ -138,7 +138,7 @@ def sync_tree(folder: Path) -> None:
     """fsync every file below a folder and the folders themselves."""
     for root, _folders, files in os.walk(folder):
         for name in files:
-            with open(Path(root) / name, "rb") as file:
+            with (Path(root) / name).open("rb") as file:
                 os.fsync(file.fileno())
         sync_folder(Path(root))
 
@@ -153,7 +153,7 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def outside_errors(path: Path) -> Iterator[None]:
+def outside_errors(path: Path) -> Generator[None]:
     """Turn the operating system's refusals about a path into one sentence."""
     try:
         yield
@@ -170,7 +170,7 @@ def outside_errors(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def lock(path: Path, *, purpose: str) -> Iterator[None]:
+def lock(path: Path, *, purpose: str) -> Generator[None]:
     """Hold a lock file for the length of the block; the lock falls with the process, also on kill -9.
 
     Raises UserError that names the holder when another process has it.

@@ -18,6 +18,7 @@ from tunewright.data.receipt import Ledger, Quarantine, histogram
 from tunewright.data.rows import piece
 from tunewright.data.store import SplitWriter
 from tunewright.recipe.recipe import DataOptions
+from tunewright.text.spans import LossOn
 
 BATCH_ROWS = 1024
 BATCH_CHARACTERS = 4 * 2**20
@@ -26,7 +27,7 @@ BATCH_CHARACTERS = 4 * 2**20
 class TrainingChat(Chat, Protocol):
     """A chat format that also gives loss weights (room `text`)."""
 
-    def encode_many(self, rows: Sequence[Sequence[Message]], *, loss_on: str) -> list[Tokens | RowProblem]:
+    def encode_many(self, rows: Sequence[Sequence[Message]], *, loss_on: LossOn) -> list[Tokens | RowProblem]:
         """Tokens and weights of each conversation, or its problem in its place."""
         ...
 
@@ -37,7 +38,7 @@ class Encoder:
 
     options: DataOptions
     chat: TrainingChat
-    loss_on: str
+    loss_on: LossOn
     ledger: Ledger
     quarantine: Quarantine
     emit: Emit

@@ -23,6 +23,7 @@ from tunewright.data.receipt import Ledger, Quarantine, check_limits, labels_of
 from tunewright.data.rows import SPLITS
 from tunewright.data.shape import choose_shape
 from tunewright.recipe.recipe import DataOptions
+from tunewright.text.spans import LossOn
 
 __all__ = ["DataParts", "Inputs", "dataset_key", "prepare"]
 
@@ -42,7 +43,7 @@ class Inputs:
 
     chat: TrainingChat
     folder: Path
-    loss_on: str
+    loss_on: LossOn
     key: str
     made_at: str
 

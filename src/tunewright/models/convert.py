@@ -21,7 +21,10 @@ from transformers.utils import logging
 from tunewright.core.workspace import write_json
 from tunewright.models.gguf import NOT_WANTED
 
-LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+LLAMA3 = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 QWEN2 = LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}")
 SPLITS = {"llama-bpe": LLAMA3, "llama3": LLAMA3, "qwen2": QWEN2, "deepseek-r1-qwen": QWEN2}
 DIGITS = frozenset({"smollm", "starcoder", "refact", "codeshell"})
@@ -62,12 +65,20 @@ def read_keys(gguf: Path) -> dict[str, Any]:
     return {**keys, "context_length": context.contents() if context else None}
 
 
-def save_tokenizer(tokenizer: PreTrainedTokenizerBase, keys: dict[str, Any], folder: Path) -> None:
+def rule_of(keys: dict[str, Any]) -> pre_tokenizers.PreTokenizer | None:
+    """The cut before merges that a byte-level tokenizer needs; None for SentencePiece, which Transformers rebuilds."""
+    if keys.get("tokenizer.ggml.model") != "gpt2":
+        return None
+    return pre_tokenizer(keys.get("tokenizer.ggml.pre", "default"))
+
+
+def save_tokenizer(tokenizer: PreTrainedTokenizerBase, keys: dict[str, Any], *, folder: Path) -> None:
     """Write the tokenizer files, with the right cut before merges and settings that any version reads."""
     tokenizer.save_pretrained(folder)
-    if keys.get("tokenizer.ggml.model") == "gpt2":
+    rule = rule_of(keys)
+    if rule is not None:
         plain = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        plain.pre_tokenizer = pre_tokenizer(keys.get("tokenizer.ggml.pre", "default"))
+        plain.pre_tokenizer = rule
         plain.save(str(folder / "tokenizer.json"))
     path = folder / "tokenizer_config.json"
     settings = json.loads(path.read_text(encoding="utf-8"))
@@ -91,6 +102,7 @@ def dense(source: PreTrainedModel) -> PreTrainedModel:
 def convert(gguf: Path, folder: Path) -> None:
     """Write the model folder. Raises NotWanted when the file is damaged or of an unknown kind."""
     keys = read_keys(gguf)
+    rule_of(keys)  # before the long work
     with tempfile.TemporaryDirectory() as alone:  # a folder of its own: files that lie beside the GGUF are not read
         (Path(alone) / gguf.name).symlink_to(gguf.resolve())
         try:
@@ -102,7 +114,7 @@ def convert(gguf: Path, folder: Path) -> None:
         except (ValueError, KeyError, NotImplementedError, OSError) as error:
             reason = " ".join(str(error).split())[:200]
             raise NotWanted(f"Transformers cannot read this GGUF file: {reason}") from error
-    save_tokenizer(tokenizer, keys, folder)
+    save_tokenizer(tokenizer, keys, folder=folder)
     dense(source).save_pretrained(folder)
     clean(folder / "config.json")
     clean(folder / "generation_config.json")

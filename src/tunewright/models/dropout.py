@@ -59,4 +59,4 @@ def silence(model: nn.Module) -> None:
         if isinstance(module, nn.Dropout):
             module.p = 0.0
         if isinstance(getattr(module, "attention_dropout", None), float):
-            module.attention_dropout = 0.0  # pyright: ignore[reportAttributeAccessIssue]
+            setattr(module, "attention_dropout", 0.0)  # noqa: B010 - a plain number that torch's types do not know

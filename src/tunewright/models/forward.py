@@ -85,11 +85,12 @@ def packed_loss(model: Any, batch: PackedBatch) -> HeadSums:
     """Weighted cross-entropy sum over the labelled positions of a pack, in nats."""
     hidden_TC = packed_hidden(model, batch)
     head = causal_lm(model).get_output_embeddings()
-    return head_sums(hidden_TC.index_select(0, batch.labelled), head.weight, batch.labels, batch.weights)
+    hidden_NC = hidden_TC.index_select(0, batch.labelled)
+    return head_sums(hidden_NC, head.weight, labels_N=batch.labels, weights_N=batch.weights)
 
 
 def prepare_for_packing(model: Any, example: Encoded) -> None:
-    """Switch a model to packed passes, after checking on one example that they compute what the library's own pass does.
+    """Switch a model to packed passes, after checking that they compute what the library's own pass does.
 
     Raises UserError for architectures whose attention or head does something that packing does not know.
     """

@@ -27,7 +27,7 @@ class Answer:
     log_probabilities: list[float] = field(default_factory=list)
     stopped: bool = False
 
-    def take(self, token: int, log_probability: float, stop: frozenset[int]) -> None:
+    def take(self, token: int, log_probability: float, *, stop: frozenset[int]) -> None:
         """Add a token, or end at a stop token, which is not part of the answer."""
         if token in stop:
             self.stopped = True
@@ -64,7 +64,7 @@ def generate(
     answers = [Answer() for _ in given]
     order = sorted(range(len(given)), key=lambda index: len(given[index]))
     for batch in _batches(order, given, extra=max_new_tokens, batch_tokens=batch_tokens, mixed=masks):
-        cache = growing_cache(prefix, len(batch), body.config)
+        cache = growing_cache(prefix, len(batch), config=body.config)
         rows = _begin(body, [given[index][same:] for index in batch], [answers[index] for index in batch], cache, same)
         _go_on(body, *rows, max_new_tokens=max_new_tokens, stop=stop)
     return [answer.done() for answer in answers]
@@ -98,7 +98,7 @@ def _begin(
     hidden = body.hidden(
         torch.tensor(padded, device=body.device),
         positions_BT=(places + prefix).expand(len(prompts), -1),
-        mask=causal_mask(longest, prefix, body.device),
+        mask=causal_mask(longest, prefix, device=body.device),
         cache=cache,
     )
     seen = None
@@ -114,7 +114,7 @@ def _go_on(body: Body, rows: Rows, last: Tensor, *, max_new_tokens: int, stop: f
     for step in range(max_new_tokens):
         chosen, values = _choose(body, last)
         for answer, token, value in zip(rows.answers, chosen.tolist(), values.tolist(), strict=True):
-            answer.take(token, value, stop)
+            answer.take(token, value, stop=stop)
         if step + 1 == max_new_tokens:
             return
         chosen = _leave(rows, chosen)

@@ -21,8 +21,8 @@ class HeadSums(NamedTuple):
     right: float
 
 
-def head_sums(hidden_NC: Tensor, head_VC: Tensor, labels_N: Tensor, weights_N: Tensor) -> HeadSums:
-    """Weighted sum of cross-entropies of a linear head, in nats, and the weight of positions where the arg-max is right.
+def head_sums(hidden_NC: Tensor, head_VC: Tensor, *, labels_N: Tensor, weights_N: Tensor) -> HeadSums:
+    """Weighted sum of a linear head's cross-entropies, in nats, and the weight of positions it gets right.
 
     Gradients flow to `hidden_NC`, and to `head_VC` when it trains. Products in the type of the head, softmax in
     float32 at least.

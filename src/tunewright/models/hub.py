@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import HfApi, hf_hub_download
+from huggingface_hub import HfApi, hf_hub_url
 from huggingface_hub.hf_api import RepoSibling
 
 from tunewright.core.errors import OutsideError, UserError
@@ -21,7 +21,7 @@ from tunewright.core.workspace import Workspace, publish, sync_tree, write_json
 from tunewright.models.cache import waiting_lock
 from tunewright.models.config import check_config
 from tunewright.models.hub_errors import hub_sentences
-from tunewright.models.hub_files import matches, watched_bar
+from tunewright.models.hub_files import continue_download, matches, watched_bar
 
 SETTINGS = frozenset(
     {
@@ -101,14 +101,13 @@ def _download(source: HubSource, target: Path, emit: Emit) -> None:
     _check_space(partial, total, source.name)
     done = 0
     for file in settings:
-        _one(source, file, partial, bar=watched_bar(emit, done, total))
+        _one(source, file, partial, bar=watched_bar(emit, done, total=total))
         done += file.size or 0
     check_config(partial)
     for file in weights:
-        _one(source, file, partial, bar=watched_bar(emit, done, total))
+        _one(source, file, partial, bar=watched_bar(emit, done, total=total))
         done += file.size or 0
     emit(Progress(stage="download", done=done, total=total, unit="bytes"))
-    shutil.rmtree(partial / ".cache", ignore_errors=True)
     sync_tree(partial)
     publish(partial, target)
 
@@ -144,21 +143,17 @@ def _one(source: HubSource, file: RepoSibling, folder: Path, *, bar: type) -> No
     path = folder / file.rfilename
     if path.is_file() and matches(path, file):
         return
-    path.unlink(missing_ok=True)
-    hf_hub_download(
-        source.name,
-        file.rfilename,
-        revision=folder.name.removeprefix(".").removesuffix(".partial"),
-        local_dir=folder,
-        endpoint=source.endpoint,
-        etag_timeout=TIMEOUT_S,
-        tqdm_class=bar,
+    part = folder / f"{file.rfilename}.part"
+    commit = folder.name.removeprefix(".").removesuffix(".partial")
+    continue_download(
+        hf_hub_url(source.name, file.rfilename, revision=commit, endpoint=source.endpoint), file, part=part, bar=bar
     )
-    if not matches(path, file):
-        path.unlink(missing_ok=True)
+    if not matches(part, file):
+        part.unlink()
         raise OutsideError(
             f"{file.rfilename} arrived damaged: its digest is not the one that the hub lists.",
             where=source.name,
             do="Run again to fetch it anew; if it happens twice, the hub or a proxy on the way is at fault.",
             retry="safe",
         )
+    part.rename(path)

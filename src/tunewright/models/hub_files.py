@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from os import SEEK_END
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub.file_download import http_get
 from huggingface_hub.hf_api import RepoSibling
-from huggingface_hub.utils import tqdm
+from huggingface_hub.utils import build_hf_headers, tqdm
 
 from tunewright.core import digest
 from tunewright.core.events import Emit, Progress
@@ -30,7 +32,21 @@ def matches(path: Path, file: RepoSibling) -> bool:
     return True
 
 
-def watched_bar(emit: Emit, before: int, total: int) -> type:
+def continue_download(url: str, file: RepoSibling, *, part: Path, bar: type) -> None:
+    """Fetch a file into `part`, from where an earlier try broke off; up to 10 MB (one block) of that try are lost.
+
+    `hf_hub_download` would begin anew: since 1.0 it deletes what it has when the connection breaks.
+    """
+    part.touch()
+    if file.size is not None and part.stat().st_size > file.size:
+        part.unlink()
+        part.touch()
+    with part.open("r+b") as there:
+        have = there.seek(0, SEEK_END)
+        http_get(url, there, resume_size=have, headers=build_hf_headers(), expected_size=file.size, tqdm_class=bar)
+
+
+def watched_bar(emit: Emit, before: int, *, total: int) -> type:
     """A progress bar class for `huggingface_hub` that shows nothing and emits an event each 16 MiB."""
 
     class Watched(tqdm):

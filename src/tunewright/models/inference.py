@@ -108,7 +108,7 @@ def passing_cache(prefix: list[tuple[Tensor, Tensor]]) -> Cache | None:
     return Cache(layers=[_filled(PrefixLayer(), keys, values) for keys, values in prefix]) if prefix else None
 
 
-def growing_cache(prefix: list[tuple[Tensor, Tensor]], rows: int, config: Any) -> Cache:
+def growing_cache(prefix: list[tuple[Tensor, Tensor]], rows: int, *, config: Any) -> Cache:
     """A cache that grows with each pass, beginning with a prefix in each of `rows` rows."""
     if not prefix:
         return DynamicCache(config=config)
@@ -132,7 +132,7 @@ def shared_prefix(prompts: list[tuple[int, ...]]) -> int:
     return same if same >= PREFIX_TOKENS else 0
 
 
-def causal_mask(longest: int, prefix: int, device: torch.device) -> Tensor | None:
+def causal_mask(longest: int, prefix: int, *, device: torch.device) -> Tensor | None:
     """Boolean mask [1, 1, T, P + T] of rows after a prefix; None without one: the kernel's own is faster."""
     if not prefix:
         return None
@@ -143,7 +143,7 @@ def causal_mask(longest: int, prefix: int, device: torch.device) -> Tensor | Non
 def undisturbed(model: Any, *, adapter: bool) -> Iterator[Body]:
     """Evaluation mode and the library's attention for the block; after it everything is as before.
 
-    `no_grad`, not `inference_mode`: some rotary embeddings store tensors in a pass, and training must be able to use them.
+    `no_grad`, not `inference_mode`: some rotary embeddings store tensors in a pass, and training must use them.
     """
     body = Body(model)
     training = [module for module in model.modules() if module.training]

@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.utils import logging
 
 from tunewright.core.errors import OutsideError, UserError
+from tunewright.core.nouns import Precision
 
-Precision = Literal["bf16", "fp32", "fp64"]
 DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32, "fp64": torch.float64}
 PROCESSOR_FLAGS = Path("/proc/cpuinfo")
 FAST_BF16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 """Flags of processors that multiply bf16 natively; `bf16` is Arm's."""
+UNFIT = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, SafetensorError, StrictDataclassError)
+"""What the library raises for a config and weights that make no model."""
 
 
 def resolve_precision(
@@ -59,7 +62,7 @@ def load(path: Path, *, precision: Precision) -> PreTrainedModel:
     try:
         with _quiet():
             return _loaded(path, precision)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, SafetensorError) as error:
+    except UNFIT as error:
         raise _refused(path, str(error)) from error
     except MemoryError as error:
         raise _short_of_memory(path) from error

@@ -56,7 +56,7 @@ def score(body: Body, items: Sequence[ScoreItem], *, batch_tokens: int) -> list[
     rows = [
         row for item, slots in zip(items, starts, strict=False) for row in _rows(item, slots, skip=same, branch=masks)
     ]
-    for batch in batches([row for row in rows if row.targets], same, batch_tokens):
+    for batch in batches([row for row in rows if row.targets], same, batch_tokens=batch_tokens):
         tokens_BT, positions_BT, mask = _tensors(batch, same, body.device)
         hidden = body.hidden(tokens_BT, positions_BT=positions_BT, mask=mask, cache=passing_cache(prefix))
         _read(body, hidden, batch, results)
@@ -111,7 +111,7 @@ def _grow(row: Row, children: dict[tuple[int, int], int], continuation: tuple[in
         node = children[node, token]
 
 
-def batches(rows: Sequence[Row], prefix: int, batch_tokens: int) -> Iterator[list[Row]]:
+def batches(rows: Sequence[Row], prefix: int, *, batch_tokens: int) -> Iterator[list[Row]]:
     """Rows of similar length together: at most `batch_tokens` with padding, masks of bounded size, at least one row."""
     batch: list[Row] = []
     for row in sorted(rows, key=lambda row: len(row.tokens)):
@@ -134,7 +134,7 @@ def _tensors(batch: list[Row], prefix: int, device: torch.device) -> tuple[Tenso
         positions[at, : len(row.depth)] = row.depth
     tensors = torch.from_numpy(tokens).to(device), torch.from_numpy(positions + prefix).to(device)
     if not any(row.branches for row in batch):
-        return *tensors, causal_mask(longest, prefix, device)
+        return *tensors, causal_mask(longest, prefix, device=device)
     mask = np.ones((len(batch), 1, longest, prefix + longest), np.bool_)
     for at, row in enumerate(batch):
         mask[at, 0, :, prefix:] = _ancestors(row, longest)

@@ -1,4 +1,4 @@
-"""Writing a ModelVersion: named by the digest of its trained weights, immutable, readable by plain PEFT or Transformers."""
+"""A ModelVersion on disk: named by the digest of its trained weights, immutable, readable without Tunewright."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -16,7 +16,7 @@ LIMIT_NODES = 20_000
 LIMIT_DEPTH = 32
 LIMIT_BYTES = 1_000_000
 _PARSER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-_parse: Any = yaml.parse  # pyright: ignore[reportUnknownMemberType]
+_parse = cast("Callable[..., Iterator[yaml.Event]]", yaml.parse)  # pyright: ignore[reportUnknownMemberType]
 _FORBIDDEN = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\\ud800-\\udfff]")
 _HAND_WRITTEN = "Recipes are written by hand: keep it small."
 
@@ -62,7 +62,7 @@ class Reader:
     def read(self, text: str) -> Node | None:
         """The tree of the first document, None when there is none. Raises UserError with the line."""
         try:
-            for event in cast("Iterator[yaml.Event]", _parse(text, Loader=_PARSER)):
+            for event in _parse(text, Loader=_PARSER):
                 self._take(event)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark

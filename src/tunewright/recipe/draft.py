@@ -12,8 +12,8 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from tunewright.core.errors import Problem, UserError
-from tunewright.recipe.document import LIMIT_BYTES, Node, Reader, walk
-from tunewright.recipe.keys import Path, Schema, dotted, find, forms, part_name
+from tunewright.recipe.document import LIMIT_BYTES, LIMIT_DEPTH, Node, Reader, walk
+from tunewright.recipe.keys import Keys, Path, dotted, part_name
 
 RECIPE_FILE = "recipe.yaml"
 COMMITTED = FilePath(__file__).with_name("schema.json")
@@ -41,11 +41,17 @@ class Draft:
         return node.origin or f"{self.shown}:{line}: {dotted(path)}"
 
     def written(self, path: Path) -> Any:
-        """The value at a path as it was written, before variables were filled in; None when there is none."""
-        node: Node | None = self.tree
+        """The value at a path as it was written, before variables were filled in; None when there is none.
+
+        Text in place of a block stands for one of its keys, so it is the value of that key.
+        """
+        node = self.tree
         for step in path:
-            node = child(node, step) if node else None
-        return node.value if node else None
+            inside = child(node, step)
+            if inside is None:
+                return node.value if isinstance(node.value, str) else None
+            node = inside
+        return node.value
 
 
 def child(node: Node, step: str | int) -> Node | None:
@@ -58,9 +64,9 @@ def child(node: Node, step: str | int) -> Node | None:
 
 
 @cache
-def committed() -> Schema:
+def committed() -> Keys:
     """The committed schema: what is known of keys without loading pydantic."""
-    return json.loads(COMMITTED.read_text(encoding="utf-8"))
+    return Keys(json.loads(COMMITTED.read_text(encoding="utf-8")))
 
 
 def read_draft(path: FilePath, *, sets: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> Draft:
@@ -76,7 +82,7 @@ def read_draft(path: FilePath, *, sets: Sequence[str] = (), environment: Mapping
         raise UserError(what, where=str(file), do='Begin with the keys "name", "model" and "data".')
     problems = list(reader.problems)
     for setting in sets:
-        tree = apply(tree, setting, problems)
+        tree = apply(tree, setting, problems=problems)
     draft = Draft(file, str(file), tree, {}, problems)
     draft.plain = fill(draft, os.environ if environment is None else environment)
     return draft
@@ -85,9 +91,11 @@ def read_draft(path: FilePath, *, sets: Sequence[str] = (), environment: Mapping
 def read_text(file: FilePath) -> str:
     """The text of a file. Raises UserError when there is none that can be a recipe."""
     try:
-        if file.stat().st_size > LIMIT_BYTES:
+        with file.open("rb") as content:
+            start = content.read(LIMIT_BYTES + 1)
+        if len(start) > LIMIT_BYTES:
             raise UserError("this file is larger than 1 MB; it is no recipe.", where=str(file), do="Name another file.")
-        return file.read_bytes().decode("utf-8-sig")
+        return start.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(
             f"byte {error.start} of this file is not UTF-8.", where=str(file), do="Save it as UTF-8."
@@ -100,12 +108,13 @@ def read_text(file: FilePath) -> str:
         raise UserError(f"this file cannot be read: {error}.", where=str(file), do="Name a recipe file.") from error
 
 
-def apply(tree: Node, setting: str, problems: list[Problem]) -> Node:
+def apply(tree: Node, setting: str, *, problems: list[Problem]) -> Node:
     """The tree with one `--set KEY=VALUE` in it; nodes that aliases share are copied, not changed."""
     key, equals, text = setting.partition("=")
     key = key.strip()
     origin = f"--set {key}"
-    if not equals or not all(key.split(".")):
+    steps = key.split(".")
+    if not equals or not all(steps) or len(steps) > LIMIT_DEPTH:
         problems.append(Problem("this is not KEY=VALUE.", f"--set {setting}", "Write, say: --set training.epochs=2"))
         return tree
     try:
@@ -115,31 +124,33 @@ def apply(tree: Node, setting: str, problems: list[Problem]) -> Node:
         problems.extend(error.problems)
         return tree
     problems.extend(reader.problems)
-    path = tuple(int(step) if step.isdecimal() and len(step) < 6 else step for step in key.split("."))
-    return put(tree, path, value, place=())
+    path = tuple(int(step) if step.isdecimal() and len(step) < 6 else step for step in steps)
+    return put(tree, path, value=value, place=())
 
 
-def put(node: Node, rest: Path, value: Node, *, place: Path) -> Node:
+def put(node: Node, rest: Path, *, value: Node, place: Path) -> Node:
     """A copy of `node` with `value` at the path `rest`; `place` is the path of `node` itself."""
     if not rest:
         return value
     step, origin = rest[0], value.origin
     if isinstance(node.value, list) and isinstance(step, int) and step < len(node.value):
         items = list(node.value)
-        items[step] = put(items[step], rest[1:], value, place=(*place, step))
+        items[step] = put(items[step], rest[1:], value=value, place=(*place, step))
         return replace(node, value=items)
-    keys = dict(node.value) if isinstance(node.value, dict) else spelled_out(node, place, origin)
+    keys = dict(node.value) if isinstance(node.value, dict) else spelled_out(node, place, origin=origin)
     old = keys.get(str(step), Node(None, node.line, origin=origin))
-    keys[str(step)] = put(old, rest[1:], value, place=(*place, step))
-    return replace(node, value=keys, key_lines={str(step): node.line} | node.key_lines)
+    keys[str(step)] = put(old, rest[1:], value=value, place=(*place, step))
+    from_file = isinstance(node.value, dict) or len(keys) > 1
+    lines = {str(step): node.line} | node.key_lines
+    return replace(node, value=keys, key_lines=lines, origin=node.origin if from_file else origin)
 
 
-def spelled_out(node: Node, place: Path, origin: str) -> dict[str, Node]:
-    """A short form as a block, `model: x` as `{name: x}` and `method: y` as `{type: y}`; an absent part as its default."""
-    known = find(committed(), place)
+def spelled_out(node: Node, place: Path, *, origin: str) -> dict[str, Node]:
+    """A short form as a block, such as `model: x` as `{name: x}`; a part that is absent as its default."""
+    known = committed().find(place)
     if known is None:
         return {}
-    inside = forms(committed(), known)
+    inside = committed().forms(known)
     short = next((form["short_for"] for form in inside if "short_for" in form), None)
     if any("properties" in form and part_name(form) for form in inside):
         short = "type"

@@ -8,10 +8,10 @@ from typing import Any
 
 from tunewright.core.errors import UserError
 from tunewright.recipe import words
-from tunewright.recipe.keys import Schema, every, forms, item, part_name
+from tunewright.recipe.keys import Keys, Schema, part_name
 from tunewright.recipe.schema import schema
 
-_HIDDEN = ("type", "version")
+_NO_WHY = ("", "no default", "see its keys")
 
 
 def explain(key: str) -> str:
@@ -20,89 +20,94 @@ def explain(key: str) -> str:
     A part's key may be named with the part ("method.lora.rank") or without it ("method.rank": every part that has it).
     Raises UserError with the nearest key when there is none.
     """
-    root = schema()
+    book = Book(Keys(schema()))
     if key in ("", "recipe"):
-        return "\n".join(["A recipe. Keys:", *_inner(root, root)])
-    known = dict(every(root))
-    found = [path for path in known if key in (path, _without_part(root, known, path))]
-    if not found:
-        return _part(root, known, key)
-    return "\n\n".join(_describe(root, path, known[path]) for path in found)
+        return "\n".join(["A recipe. Keys:", *book.inner(book.keys.root)])
+    found = [path for path in book.known if key in (path, book.without_part(path))]
+    if found:
+        return "\n\n".join(book.page(path) for path in found)
+    return book.part_page(key)
 
 
-def keys() -> list[str]:
+def every_key() -> list[str]:
     """Every key that `explain` knows, in the order of the recipe."""
-    return [path for path, _field in every(schema())]
+    return [path for path, _field in Keys(schema()).every()]
 
 
-def _without_part(root: Schema, known: dict[str, Schema], path: str) -> str:
-    """ "method.lora.rank" as it is written in a recipe: "method.rank"."""
-    steps = path.split(".")
-    kept = [step for index, step in enumerate(steps) if not _is_part(root, known.get(".".join(steps[:index])), step)]
-    return ".".join(kept)
+class Book:
+    """A page a key."""
 
+    def __init__(self, keys: Keys) -> None:
+        self.keys = keys
+        self.known = dict(keys.every())
 
-def _parts(root: Schema, field: Schema) -> dict[str, Schema]:
-    inside = item(root, field)
-    blocks = [form for form in (*forms(root, field), *(forms(root, inside) if inside else ())) if "properties" in form]
-    return {name: block for block in blocks if (name := part_name(block)) is not None}
+    def parts(self, field: Schema) -> dict[str, Schema]:
+        """The parts that a key may hold, by name; those of a list's entries too."""
+        inside = self.keys.item(field)
+        found = [*self.keys.forms(field), *(self.keys.forms(inside) if inside else ())]
+        blocks = [form for form in found if "properties" in form]
+        return {name: block for block in blocks if (name := part_name(block)) is not None}
 
+    def without_part(self, path: str) -> str:
+        """ "method.lora.rank" as it is written in a recipe: "method.rank"."""
+        kept: list[str] = []
+        before = ""
+        for step in path.split("."):
+            field = self.known.get(before)
+            if field is None or step not in self.parts(field):
+                kept.append(step)
+            before = f"{before}.{step}" if before else step
+        return ".".join(kept)
 
-def _is_part(root: Schema, field: Schema | None, step: str) -> bool:
-    return field is not None and step in _parts(root, field)
+    def page(self, path: str) -> str:
+        """All about one key."""
+        field = self.known[path]
+        lines = [path, f"  {self.meaning(path, field)}", f"  Allowed: {words.allowed(self.keys, field)}."]
+        if "default" not in field:
+            lines.append("  Required.")
+        elif field["default"] != {}:
+            lines.append(f"  Default: {_value(field['default'])}.")
+        if field.get("why", "") not in _NO_WHY:
+            lines.append(f"  Why: {field['why']}.")
+        if "unit" in field:
+            lines.append(f"  Unit: {field['unit']}.")
+        lines += [f"  {name}: {block.get('description', '')}" for name, block in self.parts(field).items()]
+        inner = self.inner(field)
+        return "\n".join([*lines, "  Keys:", *inner] if inner else lines)
 
+    def part_page(self, key: str) -> str:
+        """A part as a whole ("method.lora"). Raises UserError for what is no key at all."""
+        parent, _dot, name = key.rpartition(".")
+        field = self.known.get(parent)
+        block = self.parts(field).get(name) if field else None
+        if block is None:
+            raise UserError(f'there is no key "{key}".', do=self._nearest(key))
+        head = [f"{parent}: {name}", f"  {block.get('description', '')}"]
+        inner = self._properties(block)
+        return "\n".join([*head, "  Keys:", *inner] if inner else head)
 
-def _part(root: Schema, known: dict[str, Schema], key: str) -> str:
-    """A part as a whole ("method.lora"), or the error for what is no key at all."""
-    parent, _dot, name = key.rpartition(".")
-    block = _parts(root, known[parent]).get(name) if parent in known else None
-    if block is None:
-        raise UserError(f'there is no key "{key}".', do=_nearest(list(known), key))
-    return "\n".join([f"{parent}: {name}", f"  {block.get('description', '')}", "  Keys:", *_properties(root, block)])
+    def meaning(self, path: str, field: Schema) -> str:
+        """What a key means, in its own words or those of its block."""
+        if "const" in field:
+            return "Which part it is." if path.endswith("type") else "Version of the part's result."
+        own = [form["description"] for form in self.keys.forms(field) if "description" in form]
+        return field.get("description") or (own[0] if own else "")
 
+    def inner(self, field: Schema) -> list[str]:
+        """A line for each key inside a block that is no part."""
+        blocks = [form for form in self.keys.forms(field) if "properties" in form and part_name(form) is None]
+        return [line for block in blocks for line in self._properties(block)]
 
-def _nearest(known: list[str], key: str) -> str:
-    same_end = [path for path in known if path.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]]
-    close = same_end[:1] or difflib.get_close_matches(key, known, n=1, cutoff=0.4)
-    return f'Did you mean "{close[0]}"?' if close else "List the keys with: tunewright explain recipe"
+    def _properties(self, block: Schema) -> list[str]:
+        shown = {name: field for name, field in block["properties"].items() if "const" not in field}
+        width = max((len(name) for name in shown), default=0)
+        return [f"    {name:{width}}  {self.meaning(name, field)}" for name, field in shown.items()]
 
-
-def _describe(root: Schema, path: str, field: Schema) -> str:
-    lines = [path, f"  {_meaning(root, path, field)}"]
-    lines.append(f"  Allowed: {words.allowed(root, field)}.")
-    if "default" in field:
-        lines.append(f"  Default: {_value(field['default'])}.")
-    elif "const" not in field:
-        lines.append("  Required.")
-    if field.get("why", "no default") != "no default":
-        lines.append(f"  Why: {field['why']}.")
-    if "unit" in field:
-        lines.append(f"  Unit: {field['unit']}.")
-    for name, block in _parts(root, field).items():
-        lines.append(f"  {name}: {block.get('description', '')}")
-    if inner := _inner(root, field):
-        lines += ["  Keys:", *inner]
-    return "\n".join(lines)
-
-
-def _meaning(root: Schema, path: str, field: Schema) -> str:
-    if "const" in field:
-        return "Which part it is." if path.endswith(".type") else "Version of the part's result."
-    return field.get("description") or next(
-        (form["description"] for form in forms(root, field) if "description" in form), ""
-    )
+    def _nearest(self, key: str) -> str:
+        same_end = [path for path in self.known if path.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]]
+        close = same_end[:1] or difflib.get_close_matches(key, list(self.known), n=1, cutoff=0.4)
+        return f'Did you mean "{close[0]}"?' if close else "List the keys with: tunewright explain"
 
 
 def _value(value: Any) -> str:
-    return "none" if value is None else "see its keys" if value == {} else json.dumps(value, ensure_ascii=False)
-
-
-def _inner(root: Schema, field: Schema) -> list[str]:
-    blocks = [form for form in forms(root, field) if "properties" in form and part_name(form) is None]
-    return [line for block in blocks for line in _properties(root, block)]
-
-
-def _properties(root: Schema, block: Schema) -> list[str]:
-    shown = {name: field for name, field in block["properties"].items() if name not in _HIDDEN or "const" not in field}
-    width = max((len(name) for name in shown), default=0)
-    return [f"    {name:{width}}  {_meaning(root, name, field)}" for name, field in shown.items()]
+    return "none" if value is None else json.dumps(value, ensure_ascii=False)

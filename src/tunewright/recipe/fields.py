@@ -60,7 +60,14 @@ Share = Annotated[
     float,
     BeforeValidator(_share),
     Field(ge=0, le=1),
-    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": PERCENT}]}),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": 1},
+                {"type": "string", "pattern": PERCENT, "rules": True},
+            ]
+        }
+    ),
 ]
 """A share from 0 to 1; may be written "1%"."""
 
@@ -78,7 +85,9 @@ Size = Annotated[
     int,
     BeforeValidator(_size),
     Field(gt=0),
-    WithJsonSchema({"anyOf": [{"type": "integer", "exclusiveMinimum": 0}, {"type": "string", "pattern": BYTES}]}),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "exclusiveMinimum": 0}, {"type": "string", "pattern": BYTES, "rules": True}]}
+    ),
 ]
 """Bytes; may be written "2 GB" (powers of ten)."""
 
@@ -117,14 +126,14 @@ class PartOf:
         """Options of the named part. Mistakes inside a part keep their path, so that the line can be found."""
         if isinstance(value, Part) or (isinstance(value, str) and value in self.also):
             return cast("Any", value)
-        given: Any = {"type": value} if isinstance(value, str) else value
-        if not isinstance(given, dict) or not isinstance(cast("dict[str, Any]", given).get("type"), str):
+        given = {"type": value} if isinstance(value, str) else value
+        name = cast("dict[str, Any]", given).get("type") if isinstance(given, dict) else None
+        if not isinstance(name, str):
             raise PydanticCustomError(
                 "part_form",
                 "write a name, or a mapping with `type`. There is: {known}.",
                 {"known": ", ".join(self.names)},
             )
-        name: str = given["type"]
         if name not in self.names:
             hint = catalog.nearest(name, self.names)
             raise PydanticCustomError(

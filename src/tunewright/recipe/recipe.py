@@ -67,7 +67,7 @@ class OverlongOptions(Options):
 
     action: Literal["refuse", "drop", "cut", "split"] = option(
         "refuse",
-        "refuse: stop and say which; drop: leave the row out; cut: shorten it, stop token kept; split: several examples.",
+        "refuse: stop and say which; drop: leave the row out; cut: shorten it, keep the stop token; split: cut it up.",
         why="refuse: losing text is the user's decision, never ours",
     )
     side: Literal["start", "end"] = option(

@@ -31,11 +31,11 @@ def schema() -> Schema:
     blocks: dict[str, Schema] = made["$defs"] | {"Recipe": made}
     for (owner, key), target in SHORT.items():
         properties = blocks[owner]["properties"]
-        properties[key] = with_short_form(properties[key], short_form(blocks, properties[key], target))
+        properties[key] = with_short_form(properties[key], short_form(blocks, properties[key], target=target))
     return made
 
 
-def short_form(blocks: dict[str, Schema], field: Schema, target: str) -> Schema:
+def short_form(blocks: dict[str, Schema], field: Schema, *, target: str) -> Schema:
     """What plain text in place of a block must be."""
     found = json.dumps(field)
     owner = found[found.index("#/$defs/") + len("#/$defs/") :].split('"')[0]

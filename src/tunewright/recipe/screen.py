@@ -10,7 +10,7 @@ from typing import Any
 
 from tunewright.recipe import files
 from tunewright.recipe.draft import Draft, committed
-from tunewright.recipe.keys import Schema, forms, mapping, sequence
+from tunewright.recipe.keys import Keys, Schema, mapping, sequence
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -21,50 +21,60 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "array": (list,),
     "object": (dict,),
 }
+SURE_BELOW = 1e300
 
 
 def surely_good(draft: Draft) -> bool:
     """True only when `check` would find nothing."""
-    if draft.problems or not fits(committed(), committed(), draft.plain):
-        return False
-    return not files.problems(draft, files.own_parts)
+    keys = committed()
+    return (
+        not draft.problems and fits(keys, keys.root, value=draft.plain) and not files.problems(draft, files.own_parts)
+    )
 
 
-def fits(root: Schema, field: Schema, value: Any) -> bool:
+def fits(keys: Keys, field: Schema, *, value: Any) -> bool:
     """True when a value surely is what a key may hold."""
-    return any(fits_form(root, form, value) for form in forms(root, field))
+    return any(fits_form(keys, form, value=value) for form in keys.forms(field))
 
 
-def fits_form(root: Schema, form: Schema, value: Any) -> bool:
-    """One alternative. A block with rules over several keys is for pydantic to judge."""
+def fits_form(keys: Keys, form: Schema, *, value: Any) -> bool:
+    """One alternative. What has rules that a schema cannot say is for pydantic to judge."""
+    if form.get("rules"):
+        return False
     if "enum" in form or "const" in form:
         return any(value == word and type(value) is type(word) for word in form.get("enum", [form.get("const")]))
-    if form.get("rules") or type(value) not in _TYPES.get(form.get("type", ""), ()):
+    if type(value) not in _TYPES.get(form.get("type", ""), ()):
         return False
     if (block := mapping(value)) is not None:
-        return fits_block(root, form, block)
+        return fits_block(keys, form, value=block)
     if isinstance(value, list):
         items = sequence(value)
-        return len(items) >= form.get("minItems", 0) and all(fits(root, form["items"], each) for each in items)
+        return len(items) >= form.get("minItems", 0) and all(fits(keys, form["items"], value=each) for each in items)
     if isinstance(value, str):
-        return len(value) >= form.get("minLength", 0) and re.search(form.get("pattern", ""), value) is not None
+        return fits_text(form, value)
     return value is None or fits_bounds(form, value)
 
 
-def fits_block(root: Schema, form: Schema, value: dict[str, Any]) -> bool:
+def fits_block(keys: Keys, form: Schema, *, value: dict[str, Any]) -> bool:
     """Known keys only, none missing, each fitting."""
     known = form.get("properties", {})
     return (
         value.keys() <= known.keys()
         and all(key in value for key in form.get("required", ()))
-        and all(fits(root, known[key], each) for key, each in value.items())
+        and all(fits(keys, known[key], value=each) for key, each in value.items())
     )
 
 
+def fits_text(form: Schema, value: str) -> bool:
+    """Long enough, of the form asked for, and free of what pydantic may refuse in a text."""
+    plain = "\n" not in value and not re.search("[\ud800-\udfff]", value)
+    return plain and len(value) >= form.get("minLength", 0) and re.search(form.get("pattern", ""), value) is not None
+
+
 def fits_bounds(form: Schema, value: float) -> bool:
-    """Inside the limits of a number, and finite."""
+    """Inside the limits of a number, and of a size that no reader of numbers stumbles over."""
     return (
-        abs(value) < 1e300
+        abs(value) < SURE_BELOW
         and value >= form.get("minimum", value)
         and value <= form.get("maximum", value)
         and ("exclusiveMinimum" not in form or value > form["exclusiveMinimum"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tunewright.recipe.keys import Schema, forms, part_name
+from tunewright.recipe.keys import Keys, Schema, part_name
 
 _KINDS = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "null": "empty"}
 _BOUNDS = {
@@ -22,11 +22,11 @@ _PATTERNS = {
 }
 
 
-def allowed(root: Schema, field: Schema) -> str:
+def allowed(keys: Keys, field: Schema) -> str:
     """What a key may hold: 'a number above 0 and at most 10, or "auto"'."""
     found: list[str] = []
-    for form in forms(root, field):
-        for words in (json.dumps(word) for word in form["enum"]) if "enum" in form else (one_form(root, form),):
+    for form in keys.forms(field):
+        for words in (json.dumps(word) for word in form["enum"]) if "enum" in form else (one_form(keys, form),):
             if words not in found:
                 found.append(words)
     if "a mapping" in found:
@@ -35,14 +35,14 @@ def allowed(root: Schema, field: Schema) -> str:
     return join(found, "or")
 
 
-def one_form(root: Schema, form: Schema) -> str:
+def one_form(keys: Keys, form: Schema) -> str:
     """One alternative in words; lists of words are not for here."""
     if "const" in form:
         return json.dumps(form["const"])
     if "properties" in form:
         return "a mapping with `type` and the part's keys" if part_name(form) else "a mapping"
     if form.get("type") == "array":
-        return list_words(root, form)
+        return list_words(keys, form)
     if form.get("type") == "string":
         return text_words(form)
     bounds = [words.format(_number(form[key])) for key, words in _BOUNDS.items() if key in form]
@@ -50,10 +50,10 @@ def one_form(root: Schema, form: Schema) -> str:
     return f"{kind} {join(bounds, 'and')}".strip()
 
 
-def list_words(root: Schema, form: Schema) -> str:
+def list_words(keys: Keys, form: Schema) -> str:
     """A list and what its entries are."""
     least = ", at least one" if form.get("minItems") else ""
-    return f"a list ({allowed(root, form['items'])}{least})" if form.get("items") else "a list"
+    return f"a list ({allowed(keys, form['items'])}{least})" if form.get("items") else "a list"
 
 
 def text_words(form: Schema) -> str:

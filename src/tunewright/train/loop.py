@@ -105,7 +105,8 @@ class Loop:
         for rows in micro_batches(np.arange(len(examples)), lengths, budget_tokens=self.options.micro_batch_tokens):
             batch = pack([examples[row] for row in rows], seed=self._dropout_seed(epoch), device=self.device)
             terms = self.bench.parts.objective.terms(self.bench.model, batch)
-            loss = sum(term.coefficient * term.sum / counts[name] for name, term in terms.items())
+            parts = [term.coefficient * term.sum / counts[name] for name, term in terms.items()]
+            loss = torch.stack(parts).sum()
             loss.backward()
             total += float(loss.detach())
         if not np.isfinite(total):

@@ -44,7 +44,7 @@ class Masters:
     def gradient_norm(self) -> Tensor:
         """L2 norm over all gradients, as a scalar on their device."""
         gradients = [master.grad for master in self.weights.values() if master.grad is not None]
-        return torch.stack(torch._foreach_norm(gradients)).norm()  # pyright: ignore[reportPrivateUsage]
+        return torch.stack(torch._foreach_norm(gradients)).norm()  # pyright: ignore[reportPrivateImportUsage]
 
     def clip(self, norm: Tensor, *, limit: float) -> None:
         """Scale all gradients so that their norm is at most `limit` (Pascanu et al., 2013)."""

@@ -34,7 +34,7 @@ def sampler(model: Any, chat: Chat, *, split: Split, emit: Emit) -> Callable[[in
         emit(
             Sampled(
                 step=step,
-                prompt=row.prompt[-1]["content"],
+                prompt=row.prompt[-1].get("content", ""),
                 answer=chat.decode(answer.tokens),
                 expected=row.target,
             )

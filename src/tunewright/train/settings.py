@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from tunewright.core import digest
-from tunewright.core.nouns import DatasetVersion
+from tunewright.core.nouns import DatasetVersion, Precision
 from tunewright.core.ports import Method, Objective, Optimiser, Schedule
 from tunewright.models.load import resolve_precision
 from tunewright.recipe.recipe import Recipe, TrainingOptions
@@ -29,7 +29,7 @@ class TrainParts(NamedTuple):
 class Settings(NamedTuple):
     """Resolved values. `threads` is stored with the run and used again on resume, it is not part of the key."""
 
-    precision: str
+    precision: Precision
     learning_rate: float
     total_steps: int
     evaluate_every: int

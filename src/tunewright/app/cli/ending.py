@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 import time
-import traceback
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -14,10 +12,13 @@ from types import TracebackType
 import click
 
 from tunewright.app.cli import out
+from tunewright.app.cli.late import Late
 from tunewright.core.errors import EXIT_BUG, EXIT_DONE, EXIT_OUTSIDE, EXIT_USER, Problem, TunewrightError
 
 EXIT_INTERRUPTED = 130
 EXIT_PIPE = 141
+tempfile = Late("tempfile")
+traceback = Late("traceback")
 TRACEBACK_VARIABLE = "TUNEWRIGHT_TRACEBACK"
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 _ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS)

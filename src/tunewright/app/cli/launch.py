@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def prepare(verb: str, words: Sequence[str]) -> None:
     """Set variables for a verb that loads libraries, and restart the process with the allocator when it computes."""
     if verb not in COMPUTING | READING or {"--help", "-h"} & set(words):
         return
+    warnings.simplefilter("ignore", FutureWarning)  # notes between libraries, which users can do nothing about
     set_variables(os.environ, allow_remote=remote_allowed(words))
     if verb in COMPUTING and sys.platform == "linux" and LAUNCHED not in os.environ:
         restart(os.environ)

@@ -25,7 +25,8 @@ def console() -> Console:
 
 def grid(title: str, *columns: str) -> Table:
     """A table whose first column is names and whose others are numbers."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="dim")
+    named = any(columns)
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="dim", show_header=named)
     for index, name in enumerate(columns):
         table.add_column(name, justify="right" if index else "left")
     return table

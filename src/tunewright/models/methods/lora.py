@@ -39,7 +39,7 @@ class Work:
         silence(model)
         config = LoraConfig(
             r=self.options.rank,
-            lora_alpha=self.options.alpha,
+            lora_alpha=self.options.alpha,  # pyright: ignore[reportArgumentType] - PEFT divides it, a float is fine
             lora_dropout=self.options.dropout,
             target_modules=self._targets(model),
             bias="none",
@@ -78,8 +78,8 @@ class Work:
 
     def _targets(self, model: Any) -> str | list[str]:
         targets = self.options.targets
-        if targets == "all-linear":
-            return targets
+        if isinstance(targets, str) and targets == "all-linear":
+            return "all-linear"
         linear = {name for name, module in model.named_modules() if isinstance(module, nn.Linear)}
         last = {name.rpartition(".")[2] for name in linear}
         if targets == "attention":

@@ -46,7 +46,7 @@ def command(
         out.document({"message": message, "answers": answers})
         return
     for name, answer in answers.items():
-        out.say(line(name, answer, speakers))
+        out.say(line(name, answer, speakers=speakers))
 
 
 def open_talk(path: Path, sets: tuple[str, ...], *, home: Path | None, emit: Any) -> Any:
@@ -71,7 +71,7 @@ def converse(talk: Any, speakers: tuple[str, ...]) -> None:
             turns[name].append(turn("user", said))
             answer = talk.answer(turns[name], base=name == "base")
             turns[name].append(turn("assistant", answer))
-            out.say(line(name, answer, speakers))
+            out.say(line(name, answer, speakers=speakers))
 
 
 def lines() -> Iterator[str]:
@@ -90,6 +90,6 @@ def turn(role: str, content: str) -> dict[str, Any]:
     return {"role": role, "content": content}
 
 
-def line(name: str, answer: str, speakers: tuple[str, ...]) -> str:
+def line(name: str, answer: str, *, speakers: tuple[str, ...]) -> str:
     """An answer, with who gave it where two speak."""
     return f"{name}: {answer}" if len(speakers) > 1 else answer

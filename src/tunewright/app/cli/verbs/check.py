@@ -1,4 +1,4 @@
-"""Find every mistake of a recipe, with its line, without loading a model."""
+"""Find every mistake of a recipe, each with its line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prepare the data and print the receipt: what went in, what came out, and why."""
+"""Prepare the data and print the receipt."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def command(path: Path, sets: tuple[str, ...], home: Path | None, quiet: bool, a
         else:
             refuse_sets(sets)
             project, run = projects.open_run(path, home=home)
-            evaluation = flow.evaluate_run(project, run, emit)
+            evaluation = flow.evaluate_run(project, run, emit=emit)
     if as_json:
         out.document(documents.of_evaluation(evaluation))
     else:

@@ -1,4 +1,4 @@
-"""Make a folder with a commented recipe and a small real data set."""
+"""Make a folder with a commented recipe and some data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data, training, measuring, report: all of it; what did not change is skipped."""
+"""Do all of it; what has not changed is skipped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Show one row as the model sees it: its tokens, which are trained, and why."""
+"""Show one row as tokens: which are trained, and why."""
 
 from __future__ import annotations
 
