@@ -7,6 +7,9 @@ STAMP := $(VENV)/.tunewright-ready
 PYTEST := $(BIN)/python -m pytest
 SLOW := $(PYTEST) -m slow
 
+# Waiting threads sleep, so that a shared machine is not brought to a stand.
+export OMP_WAIT_POLICY ?= PASSIVE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo smoke test test-all check docs clean
 .PHONY: test-slow test-kill-lora test-kill-full test-seeds test-mutations test-few-shot

@@ -88,7 +88,7 @@ class Speaker:
     def _remedy(self, known: Schema, value: Any) -> str:
         """The nearest word, or quotes around a number meant as text."""
         forms = self.keys.forms(known)
-        choices = [str(word) for form in forms for word in (*form.get("enum", ()), form.get("const", ""))]
+        choices = [str(word) for form in forms for word in form.get("enum", ())]
         if isinstance(value, str) and (close := difflib.get_close_matches(value, choices, n=1, cutoff=0.6)):
             return f'Did you mean "{close[0]}"?'
         kinds = {form.get("type") for form in forms if "pattern" not in form and not {"enum", "const"} & form.keys()}

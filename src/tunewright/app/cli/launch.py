@@ -23,7 +23,7 @@ LIBRARIES = ("libtcmalloc_minimal.so.4", "libtcmalloc.so.4")
 OTHERS = ("tcmalloc", "jemalloc", "mimalloc")
 FOLDERS = ("/usr/local/lib", "/usr/lib64", "/usr/lib", "/lib64", "/lib")
 LINKER_LISTS = Path("/etc/ld.so.conf.d")
-_WITH_VALUE = ("--set", "--home", "--message", "--row", "--split")
+_WITH_VALUE = ("--set", "--home", "--message", "-m", "--row", "--split")
 draft = Late("tunewright.recipe.draft")
 files = Late("tunewright.recipe.files")
 screen_errors = Late("tunewright.core.errors")
@@ -42,6 +42,8 @@ def prepare(verb: str, words: Sequence[str]) -> None:
 def set_variables(environment: MutableMapping[str, str], *, allow_remote: bool) -> None:
     """Process variables, each only where the user has not set it."""
     environment.setdefault("OMP_NUM_THREADS", str(physical_cores()))
+    # Threads that wait by spinning make two trainings on one machine twenty times slower than they need be.
+    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     environment.setdefault("TOKENIZERS_PARALLELISM", "true")
     environment.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     environment.setdefault("DO_NOT_TRACK", "1")

@@ -14,13 +14,14 @@ from tunewright.app.cli.phrases import clean, duration, size
 from tunewright.core.nouns import Comparison, DatasetVersion, Evaluation, Run
 
 TRAINED = "bold green"
+FILE_WIDTH = 160
 OPEN, CLOSE = "⟦", "⟧"
 """Marks around trained tokens where there is no colour."""
 
 
 def console() -> Console:
     """Standard output; plain text when it is no terminal."""
-    return Console(file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty())
+    return Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
 
 
 def grid(title: str, *columns: str) -> Table:
@@ -113,7 +114,8 @@ def tokens(view: Mapping[str, Any]) -> None:
         trained = turn["why"].startswith("trained")
         screen.print(Text(f"{turn['role']}: {turn['why']}", style=TRAINED if trained else ""))
     screen.print()
-    screen.print(painted(view["tokens"], view["weights"], colour=screen.is_terminal and not screen.no_color))
+    colour = screen.is_terminal and not screen.no_color
+    screen.print(painted(view["tokens"], view["weights"], colour=colour), soft_wrap=True)
     trained = sum(weight > 0 for weight in view["weights"])
     screen.print(Text(f"\n{len(view['ids'])} tokens, {trained} trained", style="dim"))
 

@@ -65,12 +65,12 @@ def look(rows: Any, index: int, *, chat: Any, loss_on: str) -> dict[str, Any]:
 
 def reason(turn: Any, loss_on: str, *, last: bool) -> str:
     """Why a turn is trained, or not."""
+    if turn["role"] == "assistant" and turn.get("weight", 1) == 0:
+        return "not trained: the row gives it weight 0"
     if loss_on == "all":
         return "trained: objective.loss_on is all"
     if turn["role"] != "assistant":
         return "not trained: the model should not learn to write it"
-    if turn.get("weight", 1) == 0:
-        return "not trained: the row gives it weight 0"
     if loss_on == "last_answer" and not last:
         return "not trained: objective.loss_on is last_answer"
     return "trained: it is an answer, and the token that ends it"
