@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -70,6 +71,37 @@ Share = Annotated[
     ),
 ]
 """A share from 0 to 1; may be written "1%"."""
+
+
+def _share_or_count(value: Any) -> Any:
+    """A whole number stays a number, so that 1 is one row and never all of them."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("share_or_count", "write a share from 0 to 1 (or 0% to 100%), or a whole number.")
+    return _share(value) if isinstance(value, str) else value
+
+
+def _share_at_most_one(value: float | int) -> float | int:
+    if isinstance(value, float) and value > 1:
+        raise PydanticCustomError("share_or_count", "write a share from 0 to 1 (or 0% to 100%), or a whole number.")
+    return value
+
+
+ShareOrCount = Annotated[
+    int | float,
+    BeforeValidator(_share_or_count),
+    Field(ge=0),
+    AfterValidator(_share_at_most_one),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0},
+                {"type": "number", "minimum": 0, "maximum": 1},
+                {"type": "string", "pattern": PERCENT, "rules": True},
+            ]
+        }
+    ),
+]
+"""A share (0.01 or "1%"), or a whole number of rows or steps: 1 is one, 1.0 is all."""
 
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 

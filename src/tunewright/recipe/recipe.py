@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from tunewright.recipe.fields import Options, PartOf, Share, Size, option
+from tunewright.recipe.fields import Options, PartOf, Share, ShareOrCount, Size, option
 
 
 class ModelOptions(Options):
@@ -80,19 +80,19 @@ class OverlongOptions(Options):
 class LimitOptions(Options):
     """Losses past which the run refuses to start, as a share of rows read or a number of rows."""
 
-    quarantined_rows: Share | int | None = option(
+    quarantined_rows: ShareOrCount | None = option(
         0.05,
         "Bad rows set aside.",
         why="more than one in twenty means a wrong shape or a broken export",
         unit="share or rows",
     )
-    truncated_rows: Share | int | None = option(
+    truncated_rows: ShareOrCount | None = option(
         None, "Rows that were shortened.", why="none: cutting is asked for by name", unit="share or rows"
     )
-    dropped_rows: Share | int | None = option(
+    dropped_rows: ShareOrCount | None = option(
         None, "Rows left out by steps or length.", why="none: dropping is asked for by name", unit="share or rows"
     )
-    duplicate_rows: Share | int | None = option(
+    duplicate_rows: ShareOrCount | None = option(
         None, "Exact duplicates.", why="none: duplicates are harmless once removed", unit="share or rows"
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from tunewright.recipe.fields import Part, Share, option
+from tunewright.recipe.fields import Part, Share, ShareOrCount, option
 
 
 class Options(Part):
@@ -12,7 +12,7 @@ class Options(Part):
 
     type: Literal["linear"] = "linear"
     version: Literal[1] = 1
-    warmup: Share | int = option(
+    warmup: ShareOrCount = option(
         0.03,
         "Warm-up as a share of the steps, or a number of steps.",
         why="3 %: the usual choice (Touvron et al., 2023)",
