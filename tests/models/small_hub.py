@@ -52,71 +52,72 @@ def git_digest(content: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
+class Handler(BaseHTTPRequestHandler):
+    """Answers as the model hub does; the server it belongs to carries the `hub`."""
+
+    protocol_version = "HTTP/1.1"
+    hub: Hub
+
+    def log_message(self, *_args: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self.answer(body=True)
+
+    def do_HEAD(self) -> None:
+        self.answer(body=False)
+
+    def answer(self, *, body: bool) -> None:
+        self.hub.asked.append((self.command, self.path, self.headers.get("Range")))
+        if self.hub.status is not None:
+            return self.fault(self.hub.status, None)
+        if self.hub.gated:
+            return self.fault(403, "GatedRepo")
+        if self.hub.token is not None and self.headers.get("Authorization") != f"Bearer {self.hub.token}":
+            return self.fault(401, None)
+        if re.fullmatch(rf"/api/models/{NAME}(/revision/(main|{COMMIT}))?(\?.*)?", self.path):
+            return self.send(200, json.dumps(self.hub.info()).encode(), {"Content-Type": "application/json"}, body=body)
+        if self.path.startswith("/api/") and NAME in self.path:
+            return self.fault(404, "RevisionNotFound")
+        found = re.fullmatch(rf"/{NAME}/resolve/{COMMIT}/([\w.-]+)", self.path)
+        if not found or found.group(1) not in self.hub.files:
+            return self.fault(404, "RepoNotFound" if not found else "EntryNotFound")
+        self.file(found.group(1), body=body)
+
+    def file(self, name: str, *, body: bool) -> None:
+        listed = self.hub.files[name]
+        content = self.hub.altered.get(name, listed)
+        start = 0
+        if sought := re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or ""):
+            start = int(sought.group(1))
+        etag = hashlib.sha256(listed).hexdigest() if len(listed) > LARGE_BYTES else git_digest(listed)
+        headers = {"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
+        if start:
+            headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        cut = self.hub.cut_after.pop(name, None) if body else None
+        self.send(206 if start else 200, content[start:], headers, body=body, cut=cut)
+
+    def send(self, status: int, content: bytes, headers: dict[str, str], *, body: bool, cut: int | None = None) -> None:
+        self.send_response(status)
+        for key, value in {**headers, "Content-Length": str(len(content))}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        if body:
+            self.wfile.write(content[:cut])
+        if cut is not None:
+            self.wfile.flush()
+            self.close_connection = True
+            self.hub.status = 503  # the network stays away until the test brings it back
+
+    def fault(self, status: int, code: str | None) -> None:
+        headers = {"X-Error-Code": code} if code else {}
+        self.send(status, b"{}", headers, body=self.command != "HEAD")
+
+
 @contextmanager
 def serving(hub: Hub) -> Iterator[Hub]:
     """Serve a hub on a free port of loopback for the block."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *_args: Any) -> None:
-            pass
-
-        def do_GET(self) -> None:
-            self.answer(body=True)
-
-        def do_HEAD(self) -> None:
-            self.answer(body=False)
-
-        def answer(self, *, body: bool) -> None:
-            hub.asked.append((self.command, self.path, self.headers.get("Range")))
-            if hub.status is not None:
-                return self.fault(hub.status, None)
-            if hub.gated:
-                return self.fault(403, "GatedRepo")
-            if hub.token is not None and self.headers.get("Authorization") != f"Bearer {hub.token}":
-                return self.fault(401, None)
-            if re.fullmatch(rf"/api/models/{NAME}(/revision/(main|{COMMIT}))?(\?.*)?", self.path):
-                return self.send(200, json.dumps(hub.info()).encode(), {"Content-Type": "application/json"}, body=body)
-            if self.path.startswith("/api/") and NAME in self.path:
-                return self.fault(404, "RevisionNotFound")
-            found = re.fullmatch(rf"/{NAME}/resolve/{COMMIT}/([\w.-]+)", self.path)
-            if not found or found.group(1) not in hub.files:
-                return self.fault(404, "RepoNotFound" if not found else "EntryNotFound")
-            self.file(found.group(1), body=body)
-
-        def file(self, name: str, *, body: bool) -> None:
-            listed = hub.files[name]
-            content = hub.altered.get(name, listed)
-            start = 0
-            if sought := re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or ""):
-                start = int(sought.group(1))
-            etag = hashlib.sha256(listed).hexdigest() if len(listed) > LARGE_BYTES else git_digest(listed)
-            headers = {"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
-            if start:
-                headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-            cut = hub.cut_after.pop(name, None) if body else None
-            self.send(206 if start else 200, content[start:], headers, body=body, cut=cut)
-
-        def send(
-            self, status: int, content: bytes, headers: dict[str, str], *, body: bool, cut: int | None = None
-        ) -> None:
-            self.send_response(status)
-            for key, value in {**headers, "Content-Length": str(len(content))}.items():
-                self.send_header(key, value)
-            self.end_headers()
-            if body:
-                self.wfile.write(content[:cut])
-            if cut is not None:
-                self.wfile.flush()
-                self.close_connection = True
-                hub.status = 503  # the network stays away until the test brings it back
-
-        def fault(self, status: int, code: str | None) -> None:
-            headers = {"X-Error-Code": code} if code else {}
-            self.send(status, b"{}", headers, body=self.command != "HEAD")
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Serving", (Handler,), {"hub": hub}))
     hub.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -44,7 +44,7 @@ def test_a_config_of_the_hub_passes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_every_family_of_the_installed_library_passes(family: str, tmp_path: Path) -> None:
     CONFIG_MAPPING[family]().save_pretrained(tmp_path)
-    check_config(tmp_path)
+    assert check_config(tmp_path)["model_type"] == CONFIG_MAPPING[family].model_type
 
 
 @pytest.mark.parametrize(
