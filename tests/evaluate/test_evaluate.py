@@ -53,8 +53,8 @@ def test_base_and_tuned_on_the_same_rows(tmp_path: Path) -> None:
 def test_the_bases_best_chance_takes_its_better_way(tmp_path: Path) -> None:
     found = done(tmp_path)
     best = found.suites["labels_best"]["accuracy"]
-    ways = [found.suites[way]["accuracy"].base or 0 for way in ("labels_generated", "labels_ranked")]
-    assert best.base == max(ways)
+    ways = [found.suites[way]["accuracy"] for way in ("labels_generated", "labels_ranked")]
+    assert best.base == max(max(way.base or 0, way.base_same_prompt or 0) for way in ways)
     assert best.tuned == found.suites["labels_generated"]["accuracy"].tuned
     assert found.base_prompts["labels_best"].startswith("labels_")
 

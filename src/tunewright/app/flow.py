@@ -33,7 +33,7 @@ from tunewright.train.train import TrainInputs, run_folder
 from tunewright.train.train import train as train_model
 
 NounT = TypeVar("NounT", bound=Noun)
-EVALUATION_VERSION = 1
+EVALUATION_VERSION = 2
 REPORTED = ("tunewright", "torch", "transformers", "peft", "tokenizers", "numpy", "scipy")
 
 

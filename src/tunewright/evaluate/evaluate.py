@@ -12,14 +12,12 @@ from tunewright.core.ports import AnsweredRow, LanguageModel
 from tunewright.evaluate.asking import Watch, Watched
 from tunewright.evaluate.bench import Setting, Task, set_up
 from tunewright.evaluate.compare import Measured
-from tunewright.evaluate.prompts import Style
+from tunewright.evaluate.prompts import TRAINED, Style
 from tunewright.evaluate.record import make_record
 from tunewright.evaluate.store import write_answers, write_record
 from tunewright.evaluate.suite import Sample, Suite
 
 __all__ = ["Models", "Task", "evaluate"]
-
-TRAINED: Style = "bare"
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ def evaluate(suites: Sequence[Suite], models: Models, *, task: Task, emit: Emit)
     """Every suite's metrics for base and tuned, with intervals; writes answers and record into `task.folder`.
 
     The result has one entry a way of asking, and for a suite with several ways `<suite>_best`: the tuned model's first
-    way against the base model's better way on these very rows, a choice that favours the base.
+    way against the base at its best on these very rows, a choice that favours it.
     Raises UserError when there are no rows to measure.
     """
     started = task.clock()

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tunewright.evaluate.suite import Rows
 
 Style = Literal["bare", "labels_listed", "examples"]
+TRAINED: Style = "bare"
+"""The prompt that the model was trained on."""
 EXAMPLES = 12
 EXAMPLES_TOKENS = 2048
 SEEN = 5_000

@@ -13,6 +13,7 @@ from tunewright.core.ports import Message, Row
 from tunewright.evaluate.bench import Task
 from tunewright.evaluate.compare import Measured, compare
 from tunewright.evaluate.counts import confusion
+from tunewright.evaluate.prompts import TRAINED
 from tunewright.evaluate.store import answers_digest, whole
 from tunewright.evaluate.suite import Suite
 
@@ -47,15 +48,16 @@ def make_record(
 
 
 def _compared(suite: Suite, ways: Sequence[Measured], *, task: Task) -> list[Measured]:
-    """The ways of a suite; before several, the tuned model's first way against the base's better one.
+    """The ways of a suite; before several, the tuned model's first way against the base's best chance.
 
-    The better one is chosen by the main metric on the measured rows themselves, which favours the base.
+    That is the best of all its ways and prompts by the main metric on the measured rows themselves, which favours it.
     """
     if len(ways) < 2:
         return list(ways)
     scorer, labels = task.scorers[suite.scorers[0]], task.version.labels
     sign = 1.0 if scorer.direction == "higher" else -1.0
-    best = max(ways, key=lambda one: sign * scorer.score(one.base, labels))
+    chances = [*ways, *(replace(one, prompt=TRAINED, base=one.base_same_prompt) for one in ways)]
+    best = max(chances, key=lambda one: sign * scorer.score(one.base, labels))
     chance = replace(best, way=f"{suite.name}_best", prompt=f"{best.way}, {best.prompt}", tuned=ways[0].tuned)
     return [chance, *ways]
 

@@ -176,8 +176,7 @@ def _matrices(evaluation: Evaluation) -> list[Markup]:
     if not 0 < len(evaluation.labels) <= pictures.MOST_LABELS:
         return []
     way = _shown_way(evaluation)
-    best = _base_way(evaluation, way)
-    wanted = ((f"{way}.tuned", "Tuned model"), (f"{best}.base", "Base model at its best"))
+    wanted = ((f"{way}.tuned", "Tuned model"), (_base_matrix(evaluation, way), "Base model at its best"))
     return [
         pictures.confusion(evaluation.confusion[name], evaluation.labels, name=name, title=title)
         for name, title in wanted
@@ -185,10 +184,11 @@ def _matrices(evaluation: Evaluation) -> list[Markup]:
     ]
 
 
-def _base_way(evaluation: Evaluation, way: str) -> str:
-    """The way that the base is best at, where the evaluation says so."""
-    best = evaluation.base_prompts.get("labels_best", "").split(", ")[0]
-    return best if f"{best}.base" in evaluation.confusion else way
+def _base_matrix(evaluation: Evaluation, way: str) -> str:
+    """The name of the matrix of the base's best chance, where the evaluation says which that is."""
+    best, _, prompt = evaluation.base_prompts.get("labels_best", f"{way}, ").partition(", ")
+    own = not prompt or evaluation.base_prompts.get(best, prompt) == prompt
+    return f"{best}.base" if own else f"{best}.base_same_prompt"
 
 
 def _confusions(evaluation: Evaluation) -> list[tuple[str, str, int]]:
