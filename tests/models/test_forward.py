@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, MistralConfig
 
 from tunewright.core.errors import UserError
 from tunewright.core.ports import Encoded
@@ -58,7 +59,7 @@ def gradients(model: Any) -> dict[str, torch.Tensor]:
     return found
 
 
-def distance(one: torch.Tensor, other: torch.Tensor) -> float:
+def relative(one: torch.Tensor, other: torch.Tensor) -> float:
     """Relative L2 error; gradients that are zero in truth are compared with a small absolute floor."""
     return float((one - other).norm() / other.norm().clamp(min=1e-3))
 
@@ -77,7 +78,7 @@ def test_a_pack_equals_its_examples_one_by_one(tiny_model_folder: Path, lengths:
     ours = gradients(model)
     assert set(ours) == set(by_library)
     for name, gradient in by_library.items():
-        assert distance(ours[name], gradient) < 1e-10, name
+        assert relative(ours[name], gradient) < 1e-10, name
 
 
 def test_full_training_has_the_librarys_gradients_also_for_the_tied_head(tiny_model_folder: Path) -> None:
@@ -91,7 +92,7 @@ def test_full_training_has_the_librarys_gradients_also_for_the_tied_head(tiny_mo
     assert set(ours) == set(by_library)
     assert "model.embed_tokens.weight" in ours
     for name, gradient in by_library.items():
-        assert distance(ours[name], gradient) < 1e-10, name
+        assert relative(ours[name], gradient) < 1e-10, name
 
 
 def test_long_segments_take_the_librarys_kernel_and_agree(
@@ -107,7 +108,7 @@ def test_long_segments_take_the_librarys_kernel_and_agree(
     assert len(batch.segments.long) == 2
     packed_loss(model, batch).loss.backward()
     for name, gradient in gradients(model).items():
-        assert distance(together[name], gradient) < 1e-10, name
+        assert relative(together[name], gradient) < 1e-10, name
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
@@ -121,7 +122,7 @@ def test_splitting_a_batch_changes_rounding_only(tiny_model_folder: Path, dropou
     for part in (examples[3:], [examples[0]], examples[1:3]):
         packed_loss(model, pack(part, seed=11)).loss.backward()
     for name, gradient in gradients(model).items():
-        assert distance(whole[name], gradient) < 1e-10, name
+        assert relative(whole[name], gradient) < 1e-10, name
 
 
 def test_dropout_drops_and_depends_on_the_seed_and_is_off_in_evaluation(tiny_model_folder: Path) -> None:
@@ -157,6 +158,43 @@ def test_an_architecture_that_packing_does_not_know_is_refused(tiny_model_folder
     model.lm_head.forward = lambda hidden: torch.tanh(plain(hidden))
     with pytest.raises(UserError, match="llama computes something that packed training does not know"):
         prepare_for_packing(model, examples_of([20], seed=1)[0])
+
+
+@pytest.mark.parametrize("family", ["bloom", "mamba", "falcon"])
+def test_an_architecture_that_looks_across_examples_is_refused(family: str) -> None:
+    sizes = {"vocab_size": 512, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    names = {"bloom": {"n_layer": 2, "n_head": 4}, "mamba": {"state_size": 8}}.get(family, {})
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **{**sizes, **names}), dtype=torch.float32)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.2)
+    with pytest.raises(UserError, match="packed training does not know"):
+        prepare_for_packing(model.eval(), examples_of([40], seed=1)[0])
+
+
+def test_positions_that_depend_on_the_longest_example_are_refused(tiny_model_folder: Path) -> None:
+    model = tiny(tiny_model_folder)
+    model.config.rope_parameters = {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 10_000.0}
+    with pytest.raises(UserError, match="depend on the longest example"):
+        prepare_for_packing(model, examples_of([20], seed=1)[0])
+
+
+@pytest.mark.parametrize(("window", "refused"), [(16, True), (64, False)])
+def test_a_window_is_known_where_it_holds_the_example(window: int, refused: bool) -> None:
+    config = MistralConfig(
+        vocab_size=512,
+        hidden_size=64,
+        intermediate_size=96,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        sliding_window=window,
+    )
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.float64, attn_implementation="sdpa").eval()
+    expected = pytest.raises(UserError, match="no window shorter than an example") if refused else nullcontext()
+    with expected:
+        prepare_for_packing(model, examples_of([40], seed=1)[0])
 
 
 def test_a_base_model_with_nan_is_refused(tiny_model_folder: Path) -> None:

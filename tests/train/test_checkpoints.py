@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from tunewright.core.errors import UserError
+from tunewright.core.errors import OutsideError, UserError
 from tunewright.core.events import CheckpointRefused, Event
+from tunewright.models import tensors
 from tunewright.train.checkpoints import CheckpointStore, size_bytes
 
 
@@ -81,11 +83,13 @@ def test_only_the_newest_are_kept_and_the_budget_holds(tmp_path: Path) -> None:
         store.save(step, write_model=writer(weight), optimiser=optimiser)
     assert [path.name for path in store.paths()] == ["step-00000003", "step-00000004", "step-00000005"]
     one = size_bytes(store.paths()[-1])
-    tight = store_in(tmp_path, [], keep=3, budget=int(one * 1.5))
+    tight = store_in(tmp_path, [], keep=3, budget=int(one * 2.5))
     tight.save(6, write_model=writer(weight), optimiser=optimiser)
-    assert [path.name for path in tight.paths()] == ["step-00000006"]
+    assert [path.name for path in tight.paths()] == ["step-00000005", "step-00000006"], "the newest is never given up"
+    tight.save(7, write_model=writer(weight), optimiser=optimiser)
+    assert [path.name for path in tight.paths()] == ["step-00000006", "step-00000007"]
     with pytest.raises(UserError, match=r"training.checkpoints.disk_budget: two checkpoints of this run take"):
-        tight.check_budget(one)
+        tight.check_budget(2 * one)
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
@@ -101,3 +105,15 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
         store.save(1, write_model=fail, optimiser=optimiser)
     assert list(tmp_path.iterdir()) == []
     assert store.newest() is None
+
+
+def test_a_full_disk_is_said_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weight, optimiser = trained(1)
+
+    def full(*_: object, **__: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(tensors, "save_file", full)
+    with pytest.raises(OutsideError, match="the disk is full"):
+        store_in(tmp_path, []).save(1, write_model=writer(weight), optimiser=optimiser)
+    assert list(tmp_path.iterdir()) == []

@@ -21,6 +21,7 @@ from tunewright.core.errors import Stopped, UserError
 from tunewright.core.events import CheckpointRefused, Event, RunResumed, Sampled, StepDone, Validated, silent
 from tunewright.core.nouns import Run
 from tunewright.core.workspace import lock
+from tunewright.train.masters import Masters
 from tunewright.train.train import run_folder
 
 COLOURS = {"red": ["blood", "fire", "rose"], "green": ["grass", "leaf", "moss"], "blue": ["sky", "sea", "ice"]}
@@ -205,7 +206,7 @@ def test_a_rate_that_breaks_the_run_stops_it_with_the_cause(recipe: Path) -> Non
         "method=full",
         "training.optimiser={type: adamw, weight_decay: 1e6}",
     )
-    with pytest.raises(UserError, match=r"training\.learning_rate: the loss is (nan|inf)"):
+    with pytest.raises(UserError, match=r"training\.learning_rate: the (loss|gradient norm) is (nan|inf)"):
         flow.train(project, silent)
 
 
@@ -213,6 +214,73 @@ def test_targets_that_match_nothing_are_an_error_that_names_what_there_is(recipe
     project = project_in(recipe, "home", "method={type: lora, targets: [query]}")
     with pytest.raises(UserError, match=r'method\.targets: no linear layer is called "query".*q_proj'):
         flow.train(project, silent)
+
+
+def test_the_vocabulary_projection_is_no_target(recipe: Path) -> None:
+    project = project_in(recipe, "home", "method={type: lora, targets: [q_proj, lm_head]}")
+    with pytest.raises(UserError, match=r"method\.targets: the vocabulary projection cannot be adapted"):
+        flow.train(project, silent)
+
+
+def test_a_row_that_fits_no_pass_is_found_before_the_first_step(recipe: Path) -> None:
+    seen: list[Event] = []
+    with pytest.raises(UserError, match=r"training\.micro_batch_tokens: the longest example has \d+ tokens"):
+        flow.train(project_in(recipe, "home", "training.micro_batch_tokens=20"), seen.append)
+    assert not [event for event in seen if isinstance(event, StepDone)]
+
+
+def test_a_gradient_that_is_no_number_never_reaches_the_weights(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = project_in(recipe, "home")
+    plain = Masters.gradient_norm
+    norms: list[float] = []
+
+    def poisoned(masters: Masters) -> torch.Tensor:
+        norms.append(float(plain(masters)))
+        if len(norms) == 5:
+            next(iter(masters.weights.values())).grad.fill_(torch.inf)  # pyright: ignore[reportOptionalMemberAccess]
+        return plain(masters)
+
+    monkeypatch.setattr(Masters, "gradient_norm", poisoned)
+    with pytest.raises(UserError, match="the gradient norm is inf"):
+        flow.train(project, silent)
+    monkeypatch.undo()
+    assert flow.train(project, silent).name == flow.train(project_in(recipe, "other"), silent).name
+
+
+def test_what_a_kill_left_half_written_is_removed(recipe: Path) -> None:
+    project = project_in(recipe, "home")
+    run = flow.train(project, silent)
+    shutil.rmtree(project.workspace.home / "index" / "runs")
+    left = run_folder(project.workspace, run.key) / "checkpoints" / ".step-00000009.dead"
+    left.mkdir()
+    (left / "optimiser.safetensors").write_bytes(b"half")
+    assert flow.train(project, silent).name == run.name
+    assert not left.exists()
+
+
+def test_a_damaged_model_is_made_again_from_its_checkpoint(recipe: Path) -> None:
+    project = project_in(recipe, "home")
+    run = flow.train(project, silent)
+    adapter = project.workspace.models / run.name / "adapter_model.safetensors"
+    whole = adapter.read_bytes()
+    adapter.write_bytes(whole[:-4] + b"\0\0\0\1")
+    seen: list[Event] = []
+    assert flow.train(project, seen.append).name == run.name
+    assert not [event for event in seen if isinstance(event, StepDone)]
+    assert adapter.read_bytes() == whole
+
+
+def test_an_adapter_is_not_put_on_another_base(recipe: Path, tiny_model_folder: Path) -> None:
+    own = recipe.parent / "base"
+    shutil.copytree(tiny_model_folder, own)
+    project = project_in(recipe, "home", f"model={{name: {own}, precision: fp32}}")
+    run = flow.train(project, silent)
+    model = AutoModelForCausalLM.from_pretrained(own)
+    with torch.no_grad():
+        model.model.norm.weight.mul_(2)
+    model.save_pretrained(own)
+    with pytest.raises(UserError, match="is not the one that this run was trained on"):
+        flow.evaluate_run(project, run, emit=silent)
 
 
 def test_a_checkpoint_budget_that_cannot_hold_two_is_told_before_the_run(recipe: Path) -> None:

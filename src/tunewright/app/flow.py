@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 from tunewright.app import resolve
 from tunewright.app.project import Project
 from tunewright.core import digest, events
+from tunewright.core.errors import UserError
 from tunewright.core.events import Emit, StageDone, StageSkipped, StageStarted
 from tunewright.core.nouns import DatasetVersion, Evaluation, Noun, Run
 from tunewright.core.ports import LanguageModel
@@ -26,6 +27,7 @@ from tunewright.evaluate.report import ReportContent, write_report
 from tunewright.models.find import FoundModel, find
 from tunewright.models.language_model import TransformersLanguageModel
 from tunewright.models.load import load
+from tunewright.models.version import is_whole
 from tunewright.text.chat import ChatFormat, load_chat
 from tunewright.text.probe import probe
 from tunewright.train.settings import Settings, resolve_settings, run_key
@@ -87,7 +89,7 @@ def train(project: Project, emit: Emit) -> Run:
         return train_model(inputs, parts, workspace=project.workspace, emit=emit)
 
     def exists(run: Run) -> bool:
-        return (project.workspace.models / run.name / "version.json").exists()
+        return is_whole(project.workspace.models / run.name)
 
     return _done(_Stage("runs", key, Run, work, exists), project=project, emit=emit)
 
@@ -117,10 +119,12 @@ def evaluate(project: Project, emit: Emit) -> Evaluation:
 def evaluate_run(project: Project, run: Run, *, emit: Emit) -> Evaluation:
     """Measure one run's model beside its base, on the run's own data set."""
     base = base_of(project, emit)
+    chat = load_chat(base.path)
+    check_base(run, base, chat=chat)
     version = _dataset_of(project, run, emit=emit)
     options = project.recipe.evaluate
     shown = project.recipe.output.examples
-    asked = [options.model_dump(mode="json"), shown]
+    asked = [options.model_dump(mode="json"), shown, chat.digest]
     key = digest.of_json([EVALUATION_VERSION, run.name, version.name, base.digest, run.model.precision, asked])
     folder = project.workspace.evaluations / key
 
@@ -130,7 +134,7 @@ def evaluate_run(project: Project, run: Run, *, emit: Emit) -> Evaluation:
             options=options,
             dataset=open_dataset(project.workspace, version),
             version=version,
-            chat=load_chat(base.path),
+            chat=chat,
             model=run.name,
             key=key,
             folder=folder,
@@ -151,7 +155,24 @@ def _dataset_of(project: Project, run: Run, *, emit: Emit) -> DatasetVersion:
     for version in project.workspace.records("data", DatasetVersion):
         if version.name == run.dataset:
             return version
-    return prepare(project, emit)
+    made = prepare(project, emit)
+    if made.name != run.dataset:
+        raise UserError(
+            f"the data set of this run ({digest.short(run.dataset)}) is gone, and its files have changed since.",
+            where=str(project.file),
+            do="Bring the files back, or train again.",
+        )
+    return made
+
+
+def check_base(run: Run, base: FoundModel, *, chat: ChatFormat) -> None:
+    """Raise UserError when the base model or its template is not what the run was trained on."""
+    if (run.model.base_digest, run.model.chat_digest) != (base.digest, chat.digest):
+        raise UserError(
+            "the base model or its chat template is not the one that this run was trained on.",
+            where=str(base.path),
+            do="Bring it back, or train again.",
+        )
 
 
 def models_of(project: Project, run: Run, *, base: FoundModel) -> Models:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tunewright.core import digest
 from tunewright.core.errors import UserError
 from tunewright.core.nouns import Run
 from tunewright.core.workspace import FOLDER, Workspace
@@ -21,7 +22,7 @@ RECIPE_FILE = "recipe.yaml"
 
 @dataclass(frozen=True)
 class Project:
-    """A recipe where it stands. `clock` gives seconds since 1970; `home` is the workspace's folder."""
+    """A recipe where it stands. `clock` gives seconds since 1970."""
 
     recipe: Recipe
     file: Path
@@ -46,12 +47,12 @@ def open_project(path: Path, *, sets: Sequence[str] = (), home: Path | None = No
     """
     file = (path / RECIPE_FILE if path.is_dir() else path).resolve()
     recipe = load_recipe(file, sets=sets)
-    return Project(recipe, file, Workspace(home or _home(recipe, file.parent)))
+    return Project(recipe, file, Workspace(home.expanduser().resolve() if home else _home(recipe, file.parent)))
 
 
 def _home(recipe: Recipe, folder: Path) -> Path:
     if recipe.output.workspace:
-        return folder / recipe.output.workspace
+        return (folder / Path(recipe.output.workspace).expanduser()).resolve()
     if os.environ.get(HOME_VARIABLE):
         return Path(os.environ[HOME_VARIABLE]).resolve()
     return folder / FOLDER
@@ -63,8 +64,8 @@ def open_run(target: Path, *, home: Path | None = None) -> tuple[Project, Run]:
     Raises UserError when the folder is neither.
     """
     folder = target.resolve()
-    workspace = Workspace(home or folder.parent.parent)
-    runs = [run for run in workspace.records("runs", Run) if folder.name in (run.key[:12], run.name)]
+    workspace = Workspace(home.expanduser().resolve() if home else folder.parent.parent)
+    runs = [run for run in workspace.records("runs", Run) if folder.name in (digest.short(run.key), run.name)]
     if not runs:
         raise UserError(
             "this is no recipe, run or model of ours.",

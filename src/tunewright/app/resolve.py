@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import PurePath
 from typing import Any
 
 from tunewright.core import catalog
@@ -51,8 +50,3 @@ def scorers(found: Sequence[Any]) -> dict[str, Any]:
     """The metrics that suites name, by name."""
     names = {name for suite in found for name in suite.scorers}
     return {name: part("scorers", catalog.options("scorers", name)()) for name in sorted(names)}
-
-
-def is_hub_name(name: str) -> bool:
-    """True when a model's name can only be meant for the hub: the one remote source of this recipe."""
-    return not name.startswith("builtin:") and not name.endswith(".gguf") and len(PurePath(name).parts) == 2

@@ -47,7 +47,9 @@ def open_talk(project: Project, emit: Emit, *, run: Run | None = None) -> Talk:
             do=f"Run: tunewright train {project.file.parent.name}",
         )
     base = flow.base_of(project, emit)
-    return Talk(load_chat(base.path), flow.models_of(project, found, base=base), found, project.recipe.data.system)
+    chat = load_chat(base.path)
+    flow.check_base(found, base, chat=chat)
+    return Talk(chat, flow.models_of(project, found, base=base), found, project.recipe.data.system)
 
 
 def newest_run(project: Project) -> Run | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -51,8 +50,3 @@ def of_parts(parts: Iterable[bytes]) -> str:
 def short(digest: str) -> str:
     """The first 12 characters: enough for people, never for comparison."""
     return digest[:12]
-
-
-def is_finite(value: float) -> bool:
-    """True for numbers that JSON can hold."""
-    return math.isfinite(value)

@@ -174,6 +174,11 @@ class EventFile:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(stamped.model_dump_json() + "\n")
 
+    def sync(self) -> None:
+        """Make what was written last through a power cut."""
+        with self.path.open("rb") as file:
+            os.fsync(file.fileno())
+
 
 def drop_torn_tail(path: Path) -> None:
     """Cut a last line that a kill left without its end of line."""

@@ -6,7 +6,6 @@ Shapes: B rows, T tokens, V vocabulary. Ids are int32, weights and log-probabili
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, TypedDict
@@ -264,6 +263,3 @@ class Scorer(Protocol):
     def per_row(self, rows: Sequence[AnsweredRow]) -> NDArray[np.float64] | None:
         """One value a row, whose mean is `score`; None for corpus metrics such as F1."""
         ...
-
-
-Lock = AbstractContextManager[None]

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tunewright.core import digest
+
 CLOCK = "tunewright_dropout_clock"
 
 
@@ -42,10 +44,15 @@ class SeededDropout(nn.Module):
         width = x.shape[-1]
         mask = torch.empty(self.clock.bounds[-1], width, dtype=torch.float32)
         for (start, end), seed in zip(pairwise(self.clock.bounds), self.clock.seeds, strict=True):
-            generator = torch.Generator().manual_seed(seed * 4096 + self.layer)
+            generator = torch.Generator().manual_seed(_mixed(seed, self.layer))
             torch.rand(end - start, width, generator=generator, out=mask[start:end])
         keep = (mask >= self.p).to(x.dtype).div_(1 - self.p).to(x.device)
         return x * keep.view(x.shape)
+
+
+def _mixed(seed: int, layer: int) -> int:
+    """32 bits of both: torch's generator on a processor reads no more of a seed."""
+    return int(digest.of_json([seed, layer])[:8], 16)
 
 
 def clock_of(model: Any) -> DropoutClock | None:

@@ -22,6 +22,9 @@ from tunewright.models.packed import Segments, segments_of, use_packed_attention
 CHECK_TOKENS = 64
 TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-3, torch.bfloat16: 0.15}
 """Largest relative L2 distance of logits between our pass and the library's: rounding, with room."""
+LEAK = 1e-3
+"""The same between two copies of an example in one pack: they see the same numbers, so this is nearly nothing."""
+LENGTH_DEPENDENT = ("dynamic", "longrope")
 
 
 @dataclass(frozen=True)
@@ -92,10 +95,13 @@ def packed_loss(model: Any, batch: PackedBatch) -> HeadSums:
 def prepare_for_packing(model: Any, example: Encoded) -> None:
     """Switch a model to packed passes, after checking that they compute what the library's own pass does.
 
-    Raises UserError for architectures whose attention or head does something that packing does not know.
+    The example is packed twice: both copies must agree with the library, and with one another, so that a model which
+    looks across examples is found out. Raises UserError for such architectures and for base models that compute NaN.
     """
-    tokens = torch.from_numpy(example.tokens[:CHECK_TOKENS].astype(np.int64)).to(model.device)
     lm = causal_lm(model)
+    _check_positions(lm)
+    one = Encoded(example.tokens[:CHECK_TOKENS], example.weights[:CHECK_TOKENS])
+    tokens = torch.from_numpy(one.tokens.astype(np.int64)).to(model.device)
     training = model.training
     model.eval()
     with torch.no_grad():
@@ -107,15 +113,44 @@ def prepare_for_packing(model: Any, example: Encoded) -> None:
                 do="Its weights are damaged, or it needs model.precision: fp32.",
             )
         use_packed_attention(lm)
-        batch = pack([Encoded(example.tokens[:CHECK_TOKENS], example.weights[:CHECK_TOKENS])], device=str(model.device))
-        head = lm.get_output_embeddings()
-        found = packed_hidden(model, batch) @ head.weight.T
+        first, second = _packed_twice(model, one)
     model.train(training)
-    distance = float((found.double() - expected.double()).norm() / expected.double().norm())
-    if not distance <= TOLERANCE.get(found.dtype, 0.15):
+    limit = TOLERANCE.get(first.dtype, TOLERANCE[torch.bfloat16])
+    if not (distance(first, expected) <= limit and distance(second, first) <= LEAK):
+        raise _unknown(lm, f"logits differ by {max(distance(first, expected), distance(second, first)):.2g}")
+
+
+def _packed_twice(model: Any, example: Encoded) -> tuple[Tensor, Tensor]:
+    """Logits [T, V] of two copies of one example in one pack."""
+    batch = pack([example, example], device=str(model.device))
+    lm = causal_lm(model)
+    try:
+        hidden = packed_hidden(model, batch)
+        logits = hidden @ lm.get_output_embeddings().weight.T
+    except (ValueError, TypeError, KeyError, RuntimeError) as error:
+        raise _unknown(lm, str(error)) from error
+    return logits[: len(example.tokens)], logits[len(example.tokens) :]
+
+
+def _check_positions(lm: Any) -> None:
+    """Refuse rotary positions that depend on the longest example seen so far: no pass would be repeatable."""
+    rope = getattr(lm.config, "rope_parameters", None) or {}
+    if rope.get("rope_type") in LENGTH_DEPENDENT:
         raise UserError(
-            f"the architecture {lm.config.model_type} computes something that packed training does not know "
-            f"(relative distance of logits {distance:.2g}).",
+            f"its rotary positions ({rope['rope_type']}) depend on the longest example of a pass.",
             where="model.name",
-            do="Choose a model of the Llama, Mistral, Qwen or SmolLM family.",
+            do="Choose a model with fixed rotary positions.",
         )
+
+
+def _unknown(lm: Any, why: str) -> UserError:
+    return UserError(
+        f"the architecture {lm.config.model_type} computes something that packed training does not know ({why}).",
+        where="model.name",
+        do="Choose a model of the Llama, Mistral, Qwen or SmolLM family.",
+    )
+
+
+def distance(one: Tensor, other: Tensor) -> float:
+    """Relative L2 distance; NaN where either holds NaN."""
+    return float((one.double() - other.double()).norm() / other.double().norm())

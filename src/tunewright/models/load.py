@@ -31,8 +31,6 @@ def resolve_precision(
     """What `auto` means on this machine: bf16 where products in it are native, else fp32. `processor` lists flags."""
     if asked != "auto":
         return asked
-    if torch.cuda.is_available():
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     return "bf16" if FAST_BF16 & _flags(processor) else "fp32"
 
 

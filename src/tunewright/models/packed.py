@@ -54,6 +54,11 @@ class Segments:
         """Tokens in the pack."""
         return self.bounds[-1]
 
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest example."""
+        return max(end - start for start, end in itertools.pairwise(self.bounds))
+
 
 def segments_of(lengths: Sequence[int]) -> Segments:
     """The division of a pack whose examples have these lengths, in order."""
@@ -105,9 +110,10 @@ def packed_attention(
 
     The signature is Transformers' own. Raises ValueError for dropout, soft caps and windows: there is no kernel here.
     """
-    if dropout or kwargs.get("softcap") is not None or kwargs.get("sliding_window") is not None:
-        raise ValueError("packed attention knows no dropout, soft cap or sliding window")
     segments: Segments = kwargs["segments"]
+    window = kwargs.get("sliding_window")
+    if dropout or kwargs.get("softcap") is not None or (window is not None and segments.longest > window):
+        raise ValueError("packed attention knows no dropout, no soft cap and no window shorter than an example")
     scale = scaling if scaling is not None else query.shape[-1] ** -0.5
     query_HTD, key_KTD, value_KTD = query[0], key[0], value[0]
     if not segments.long:

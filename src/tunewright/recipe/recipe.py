@@ -175,7 +175,7 @@ class TrainingOptions(Options):
     )
     micro_batch_tokens: int = option(
         4096,
-        "Tokens computed at once; the result does not depend on it.",
+        "Tokens computed at once; the result depends on it by rounding only.",
         why="enough to fill a processor's matrix units, about 1.6 GB of activations on a 135M model",
         unit="tokens",
         ge=16,

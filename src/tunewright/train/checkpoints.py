@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
 from tunewright.core import digest
 from tunewright.core.errors import UserError
 from tunewright.core.events import CheckpointRefused, CheckpointSaved, Emit
 from tunewright.core.workspace import new_folder, write_json
-from tunewright.models.tensors import read_weights
+from tunewright.models.tensors import read_weights, write_weights
 
 STATE = "state.json"
 OPTIMISER = "optimiser.safetensors"
@@ -51,23 +52,30 @@ class CheckpointStore:
         target = self.folder / f"step-{step:08d}"
         if target.exists():
             return
+        self._make_room()
         with new_folder(target) as temporary:
             write_model(temporary / "model")
             tensors, scalars = split_state(optimiser.state_dict())
-            save_file(tensors | {"random": torch.get_rng_state()}, temporary / OPTIMISER)
+            write_weights(temporary / OPTIMISER, tensors | {"random": torch.get_rng_state()})
             files = {str(p.relative_to(temporary)): digest.of_file(p) for p in temporary.rglob("*") if p.is_file()}
-            write_json(temporary / STATE, {"step": step, "optimiser": scalars, "files": files})
+            state = {"step": step, "optimiser": scalars, "files": files}
+            write_json(temporary / STATE, state | {"digest": digest.of_json(state)})
         self._emit(CheckpointSaved(step=step, bytes=size_bytes(target)))
-        self._let_go()
+        for path in self.paths()[: -self._keep]:
+            shutil.rmtree(path)
+
+    def sweep(self) -> None:
+        """Remove what a kill left half written, and checkpoints that were refused before."""
+        for path in (*self.folder.glob(".step-*"), *self.folder.glob("damaged-*")):
+            shutil.rmtree(path, ignore_errors=True)
 
     def newest(self) -> Checkpoint | None:
         """The newest undamaged checkpoint, or None. A damaged one is reported and set aside."""
         for path in reversed(self.paths()):
             try:
                 return read_checkpoint(path)
-            except (OSError, ValueError, KeyError) as error:
+            except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
                 self._emit(CheckpointRefused(step=int(path.name.removeprefix("step-")), why=str(error)))
-                shutil.rmtree(path.with_name(f"damaged-{path.name}"), ignore_errors=True)
                 path.rename(path.with_name(f"damaged-{path.name}"))
         return None
 
@@ -85,15 +93,19 @@ class CheckpointStore:
                 do="Raise the budget, or choose a method that trains fewer weights.",
             )
 
-    def _let_go(self) -> None:
+    def _make_room(self) -> None:
+        """Let the oldest go until one more of the newest's size stays within the budget; the newest always stays."""
         paths = self.paths()
-        while len(paths) > self._keep or (len(paths) > 1 and sum(map(size_bytes, paths)) > self._budget):
+        needed = size_bytes(paths[-1]) if paths else 0
+        while len(paths) > 1 and sum(map(size_bytes, paths)) + needed > self._budget:
             shutil.rmtree(paths.pop(0))
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
     """Read and verify one checkpoint. Raises ValueError that names the damaged file."""
     state = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    if state.pop("digest") != digest.of_json(state) or folder.name != f"step-{state['step']:08d}":
+        raise ValueError(f"{STATE} does not have the digest that was written with it")
     for name, expected in state["files"].items():
         if digest.of_file(folder / name) != expected:
             raise ValueError(f"{name} does not have the digest that was written with it")

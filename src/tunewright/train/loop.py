@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ class Hooks:
     """What the loop calls at set steps: saving, sampling, telling."""
 
     store: CheckpointStore
-    write_model: Callable[[Any], None]
+    write_model: Callable[[Path], None]
     sample: Callable[[int], None]
     emit: Emit
 
@@ -70,11 +71,12 @@ class Loop:
                 self._validate(step)
             if last or step % self.settings.sample_every == 0:
                 self.hooks.sample(step)
-            if last or step % self.options.checkpoint_every == 0 or switch.asked:
+            asked = switch.asked
+            if last or step % self.options.checkpoint_every == 0 or asked:
                 self._save(step)
-            if switch.asked and not last:
+            if asked and not last:
                 raise Stopped(
-                    f"stopped by {switch.asked} after step {step} of {total}; the state is saved.",
+                    f"stopped by {asked} after step {step} of {total}; the state is saved.",
                     do="Run the same command again to go on from here.",
                 )
 
@@ -88,6 +90,7 @@ class Loop:
         bench.model.train()
         loss = self._gradients(examples, epoch=self.settings.order.epoch_of(step))
         norm = bench.masters.gradient_norm()
+        _check_finite("gradient norm", float(norm))
         if self.options.clip_norm is not None:
             bench.masters.clip(norm, limit=self.options.clip_norm)
         for group in bench.optimiser.param_groups:
@@ -109,12 +112,7 @@ class Loop:
             loss = torch.stack(parts).sum()
             loss.backward()
             total += float(loss.detach())
-        if not np.isfinite(total):
-            raise UserError(
-                f"the loss is {total}.",
-                where="training.learning_rate",
-                do="Lower it, or look at the rows of this step.",
-            )
+        _check_finite("loss", total)
         return total
 
     def _validate(self, step: int) -> None:
@@ -127,7 +125,7 @@ class Loop:
         counts = self.bench.parts.objective.counts(examples)
         self.bench.model.eval()
         loss = right = 0.0
-        with torch.inference_mode():
+        with torch.no_grad():
             for pack_rows in micro_batches(
                 rows, split.lengths[: len(rows)], budget_tokens=self.options.micro_batch_tokens
             ):
@@ -135,6 +133,7 @@ class Loop:
                 for name, term in self.bench.parts.objective.terms(self.bench.model, batch).items():
                     loss += term.coefficient * float(term.sum) / counts[name]
                     right += term.metrics.get("right", 0.0)
+        _check_finite("validation loss", loss)
         trained = sum(counts.values())
         self.hooks.emit(Validated(step=step, loss=loss, token_accuracy=right / trained, tokens=round(trained)))
 
@@ -169,3 +168,11 @@ class Loop:
     def device(self) -> str:
         """Where the model lies."""
         return str(self.bench.model.device)
+
+
+def _check_finite(what: str, value: float) -> None:
+    """Stop before a number that is none reaches the weights or the event file."""
+    if not np.isfinite(value):
+        raise UserError(
+            f"the {what} is {value}.", where="training.learning_rate", do="Lower it, or look at the rows of this step."
+        )

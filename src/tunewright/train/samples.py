@@ -1,4 +1,4 @@
-"""A sample answer every so often: what the model says to one fixed validation row as training goes on."""
+"""A sample answer every so often: what the model says to a validation row, another row each time."""
 
 from __future__ import annotations
 
@@ -8,29 +8,21 @@ from typing import Any
 from tunewright.core.events import Emit, Sampled
 from tunewright.core.ports import Chat
 from tunewright.data.dataset import Split
-from tunewright.models.forward import causal_lm
 from tunewright.models.language_model import TransformersLanguageModel
-from tunewright.models.packed import NAME
 
 MAX_NEW_TOKENS = 48
-LIBRARY_ATTENTION = "sdpa"
+STRIDE = 7919
+"""A prime, so that samples at regular steps walk over all rows."""
 
 
-def sampler(model: Any, chat: Chat, *, split: Split, emit: Emit) -> Callable[[int], None]:
-    """A function of the step that emits the model's greedy answer to a row of the split, another row each time."""
+def sampler(model: Any, chat: Chat, *, split: Split, max_tokens: int, emit: Emit) -> Callable[[int], None]:
+    """A function of the step that emits the model's greedy answer to a row, its prompt cut to `max_tokens`."""
 
     def sample(step: int) -> None:
-        row = split.row(step % len(split))
-        lm = causal_lm(model)
-        training = model.training
-        lm.set_attn_implementation(LIBRARY_ATTENTION)
-        try:
-            answer = TransformersLanguageModel(model).generate(
-                [chat.prompt_ids(row.prompt)], max_new_tokens=MAX_NEW_TOKENS, stop=chat.stop_ids
-            )[0]
-        finally:
-            lm.set_attn_implementation(NAME)
-            model.train(training)
+        row = split.row(step * STRIDE % len(split))
+        prompt = chat.prompt_ids(row.prompt)[-max_tokens:]
+        language_model = TransformersLanguageModel(model)
+        answer = language_model.generate([prompt], max_new_tokens=MAX_NEW_TOKENS, stop=chat.stop_ids)[0]
         emit(
             Sampled(
                 step=step,

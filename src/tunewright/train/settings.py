@@ -70,6 +70,7 @@ def run_key(recipe: Recipe, settings: Settings, *, dataset: DatasetVersion, base
             "loop": VERSION,
             "dataset": dataset.name,
             "base": base_digest,
+            "chat": dataset.chat_digest,
             "method": recipe.method.model_dump(mode="json"),
             "objective": recipe.objective.model_dump(mode="json"),
             "training": effective(recipe.training),

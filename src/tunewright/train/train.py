@@ -16,7 +16,7 @@ from tunewright.core.events import AnyEvent, Emit, Event, EventFile, Note, RunRe
 from tunewright.core.nouns import DatasetVersion, ModelVersion, Run
 from tunewright.core.ports import Chat
 from tunewright.core.workspace import Workspace, lock, write_json, write_text
-from tunewright.data.dataset import Dataset
+from tunewright.data.dataset import Dataset, Split
 from tunewright.models.find import FoundModel
 from tunewright.models.forward import causal_lm, prepare_for_packing
 from tunewright.models.load import load
@@ -63,7 +63,8 @@ def train(inputs: TrainInputs, parts: TrainParts, *, workspace: Workspace, emit:
     """
     folder = run_folder(workspace, inputs.key)
     with lock(folder / "lock", purpose="train"), stop_switch() as switch:
-        tell = _tee(EventFile(folder / "events.jsonl", inputs.clock), emit)
+        file = EventFile(folder / "events.jsonl", inputs.clock)
+        tell = _tee(file, emit)
         _set_threads(folder, tell)
         write_text(folder / "recipe.json", inputs.recipe.model_dump_json(indent=1) + "\n")
         tell(RunResolved(used=inputs.settings.used() | {"threads": torch.get_num_threads()}))
@@ -72,8 +73,8 @@ def train(inputs: TrainInputs, parts: TrainParts, *, workspace: Workspace, emit:
         start = _restore(bench, store, emit=tell)
         hooks = Hooks(
             store,
-            lambda target: _write_weights(bench, inputs, target),
-            sampler(bench.model, inputs.chat, split=bench.validation or bench.train, emit=tell),
+            _checkpointer(bench, inputs, file=file),
+            _sampler(bench, inputs, emit=tell),
             tell,
         )
         Loop(bench, hooks, options=inputs.recipe.training, settings=inputs.settings).run(start, switch=switch)
@@ -81,7 +82,7 @@ def train(inputs: TrainInputs, parts: TrainParts, *, workspace: Workspace, emit:
             workspace,
             _model_version(inputs, bench),
             weights=bench.masters.weights,
-            write=lambda target: _write_weights(bench, inputs, target),
+            write=lambda target: _write_weights(bench, inputs, target=target),
         )
         run = _run(inputs, version, history=events.standing(events.read(folder / "events.jsonl")))
         write_text(folder / "run.json", run.model_dump_json(indent=1) + "\n")
@@ -111,6 +112,7 @@ def _set_threads(folder: Path, emit: Emit) -> None:
 def _bench(inputs: TrainInputs, parts: TrainParts) -> Bench:
     recipe = inputs.recipe
     train_split = inputs.dataset.split("train")
+    _check_lengths(train_split, budget_tokens=recipe.training.micro_batch_tokens)
     model = load(inputs.base.path, precision=inputs.settings.precision)
     prepare_for_packing(model, train_split.encoded(0))
     model = parts.method.attach(model, seed=recipe.training.seed)
@@ -120,12 +122,41 @@ def _bench(inputs: TrainInputs, parts: TrainParts) -> Bench:
     optimiser = parts.optimiser.build(masters.weights, learning_rate=inputs.settings.learning_rate)
     has_validation = inputs.version.receipt.splits.get("validation", 0) > 0
     validation = inputs.dataset.split("validation") if has_validation else None
+    if validation is not None:
+        _check_lengths(validation, budget_tokens=recipe.training.micro_batch_tokens)
     return Bench(model, masters, optimiser, parts, train_split, validation)
+
+
+def _checkpointer(bench: Bench, inputs: TrainInputs, *, file: EventFile) -> Callable[[Path], None]:
+    """Writes a checkpoint's weights once the events before it are safe on disk: a resume relies on them."""
+
+    def write(target: Path) -> None:
+        file.sync()
+        _write_weights(bench, inputs, target=target)
+
+    return write
+
+
+def _check_lengths(split: Split, *, budget_tokens: int) -> None:
+    """Find out before the first step that a row fits in no pass."""
+    longest = int(split.lengths.max())
+    if longest > budget_tokens:
+        raise UserError(
+            f"the longest example has {longest} tokens, more than one pass may hold ({budget_tokens}).",
+            where="training.micro_batch_tokens",
+            do="Raise it to data.max_tokens, or lower data.max_tokens.",
+        )
+
+
+def _sampler(bench: Bench, inputs: TrainInputs, *, emit: Emit) -> Callable[[int], None]:
+    split = bench.validation or bench.train
+    return sampler(bench.model, inputs.chat, split=split, max_tokens=inputs.version.max_tokens, emit=emit)
 
 
 def _store(inputs: TrainInputs, bench: Bench, *, folder: Path, emit: Emit) -> CheckpointStore:
     options = inputs.recipe.training.checkpoints
     store = CheckpointStore(folder / "checkpoints", keep=options.keep, disk_budget_bytes=options.disk_budget, emit=emit)
+    store.sweep()
     store.check_budget(BYTES_PER_WEIGHT * _trained(bench))
     return store
 
@@ -134,7 +165,7 @@ def _restore(bench: Bench, store: CheckpointStore, *, emit: Emit) -> int:
     """Take over the newest checkpoint; returns the step it was made at, 0 for a new run."""
     checkpoint = store.newest()
     if checkpoint is None:
-        if events_exist(store.folder.parent):
+        if _events_exist(store.folder.parent):
             emit(RunResumed(step=0))
         return 0
     try:
@@ -151,7 +182,7 @@ def _restore(bench: Bench, store: CheckpointStore, *, emit: Emit) -> int:
     return checkpoint.step
 
 
-def events_exist(folder: Path) -> bool:
+def _events_exist(folder: Path) -> bool:
     """True when steps of an earlier try stand in the event file."""
     return any(isinstance(event, StepDone) for event in events.read(folder / "events.jsonl"))
 
@@ -160,7 +191,7 @@ def _trained(bench: Bench) -> int:
     return sum(weight.numel() for weight in bench.masters.weights.values())
 
 
-def _write_weights(bench: Bench, inputs: TrainInputs, target: Path) -> None:
+def _write_weights(bench: Bench, inputs: TrainInputs, *, target: Path) -> None:
     """What a checkpoint and a model version share: the method's files, and the digest of the chat template."""
     bench.parts.method.save(bench.model, bench.masters.weights, target)
     write_json(
@@ -186,6 +217,12 @@ def _model_version(inputs: TrainInputs, bench: Bench) -> dict[str, Any]:
 def _run(inputs: TrainInputs, version: ModelVersion, *, history: list[AnyEvent]) -> Run:
     """The record, folded from the events that stand."""
     steps = [event for event in history if isinstance(event, StepDone)]
+    if not steps:
+        raise UserError(
+            "the run's events are gone, so nobody can say what happened.",
+            where=str(inputs.recipe_file),
+            do="Remove the run's folder in the workspace and train again.",
+        )
     checks = [event for event in history if isinstance(event, Validated)]
     train_s = sum(step.seconds for step in steps)
     last = steps[-LAST_STEPS:]

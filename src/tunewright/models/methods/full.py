@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from tunewright.models.dropout import silence
-from tunewright.models.tensors import read_weights
+from tunewright.models.tensors import read_weights, write_weights
 from tunewright.recipe.options.methods.full import Options
 
 
@@ -38,8 +37,7 @@ class Work:
     def save(self, model: Any, weights: Mapping[str, Tensor], folder: Path) -> None:
         """A folder that Transformers loads: `model.safetensors` in float32 and `config.json`."""
         folder.mkdir(parents=True, exist_ok=True)
-        tensors = {name: tensor.detach().contiguous() for name, tensor in weights.items()}
-        save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+        write_weights(folder / "model.safetensors", weights)
         model.config.save_pretrained(folder)
         model.generation_config.save_pretrained(folder)
 

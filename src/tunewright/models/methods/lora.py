@@ -9,13 +9,12 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from peft.utils import get_peft_model_state_dict
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from tunewright.core import digest
 from tunewright.core.errors import UserError
 from tunewright.models.dropout import CLOCK, DropoutClock, SeededDropout, silence
+from tunewright.models.tensors import write_weights
 from tunewright.recipe.options.methods.lora import Options
 
 ATTENTION = {"q_proj", "k_proj", "v_proj", "o_proj", "qkv_proj", "query_key_value", "c_attn", "dense", "out_proj"}
@@ -64,12 +63,7 @@ class Work:
     def save(self, model: Any, weights: Mapping[str, Tensor], folder: Path) -> None:
         """`adapter_model.safetensors` and `adapter_config.json`, as plain PEFT reads them."""
         folder.mkdir(parents=True, exist_ok=True)
-        expected = get_peft_model_state_dict(model)
-        assert set(expected) == set(weights), "PEFT would save other names than ours"
-        save_file(
-            {name: tensor.detach().contiguous() for name, tensor in weights.items()},
-            folder / "adapter_model.safetensors",
-        )
+        write_weights(folder / "adapter_model.safetensors", weights)
         model.peft_config["default"].save_pretrained(folder)
 
     def load(self, model: Any, folder: Path) -> Any:
@@ -84,7 +78,13 @@ class Work:
         last = {name.rpartition(".")[2] for name in linear}
         if targets == "attention":
             return sorted(ATTENTION & last) or _no_target("attention", last)
+        head = model.get_output_embeddings()
+        names = [name for name, module in model.named_modules() if module is head]
         for target in targets:
+            if any(name == target or name.endswith(f".{target}") for name in names):
+                raise UserError(
+                    "the vocabulary projection cannot be adapted.", where="method.targets", do=f"Take {target} out."
+                )
             if not any(name == target or name.endswith(f".{target}") for name in linear):
                 _no_target(target, last)
         return list(targets)
@@ -114,10 +114,5 @@ def _seed_dropout(model: Any) -> None:
     for index, layer in enumerate(layers):
         for name, dropout in layer.lora_dropout.items():
             if isinstance(dropout, nn.Dropout):
-                layer.lora_dropout[name] = SeededDropout(layer_probability(model, name), index, clock)
+                layer.lora_dropout[name] = SeededDropout(dropout.p, index, clock)
     setattr(model, CLOCK, clock)
-
-
-def layer_probability(model: Any, adapter: str) -> float:
-    """The dropout that the adapter's configuration asks for; `silence` may have set the module's own to zero."""
-    return float(model.peft_config[adapter].lora_dropout)
