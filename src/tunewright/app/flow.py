@@ -21,6 +21,7 @@ from tunewright.core.ports import LanguageModel
 from tunewright.data.dataset import open_dataset
 from tunewright.data.prepare import Inputs, dataset_key
 from tunewright.data.prepare import prepare as prepare_data
+from tunewright.evaluate.bench import check_rows
 from tunewright.evaluate.evaluate import Models, Task
 from tunewright.evaluate.evaluate import evaluate as measure
 from tunewright.evaluate.report import ReportContent, write_report
@@ -56,14 +57,16 @@ def base_of(project: Project, emit: Emit) -> FoundModel:
 
 def prepare(project: Project, emit: Emit) -> DatasetVersion:
     """Read, check, divide and encode the rows. Raises LimitNotMet when more is lost than the recipe allows."""
-    return _prepare(project, load_chat(base_of(project, emit).path), emit=emit)
+    base = base_of(project, emit)
+    return _prepare(project, base, chat=load_chat(base.path), emit=emit)
 
 
-def _prepare(project: Project, chat: ChatFormat, *, emit: Emit) -> DatasetVersion:
+def _prepare(project: Project, base: FoundModel, *, chat: ChatFormat, emit: Emit) -> DatasetVersion:
     recipe, loss_on = project.recipe, project.recipe.objective.loss_on
     key = dataset_key(recipe.data, chat, folder=project.folder, loss_on=loss_on)
 
     def work() -> DatasetVersion:
+        _check_context(recipe.data.max_tokens, base)
         probe(chat, loss_on=loss_on)
         inputs = Inputs(chat, project.folder, loss_on, key, project.now())
         parts = resolve.data_parts(recipe.data)
@@ -75,11 +78,22 @@ def _prepare(project: Project, chat: ChatFormat, *, emit: Emit) -> DatasetVersio
     return _done(_Stage("data", key, DatasetVersion, work, exists), project=project, emit=emit)
 
 
+def _check_context(max_tokens: int, base: FoundModel) -> None:
+    """Refuse examples that the base model was not made to read."""
+    context = base.context_tokens
+    if context is not None and max_tokens > context:
+        raise UserError(
+            f"examples of {max_tokens} tokens are longer than the model reads ({context}).",
+            where="data.max_tokens",
+            do=f"Lower it to at most {context}, or choose another model.",
+        )
+
+
 def train(project: Project, emit: Emit) -> Run:
     """Prepare if need be, then train or go on where a run stopped."""
     base = base_of(project, emit)
     chat = load_chat(base.path)
-    version = _prepare(project, chat, emit=emit)
+    version = _prepare(project, base, chat=chat, emit=emit)
     parts = resolve.train_parts(project.recipe)
     settings = resolve_settings(project.recipe, parts, dataset=version)
     key = run_key(project.recipe, settings, dataset=version, base_digest=base.digest)
@@ -187,6 +201,7 @@ def models_of(project: Project, run: Run, *, base: FoundModel) -> Models:
 
 def run(project: Project, emit: Emit) -> Outcome:
     """All of it; stages whose inputs did not change are skipped."""
+    check_rows(project.recipe.evaluate, prepare(project, emit))
     trained = train(project, emit)
     version = _dataset_of(project, trained, emit=emit)
     evaluation = evaluate_run(project, trained, emit=emit)

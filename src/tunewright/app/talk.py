@@ -24,12 +24,24 @@ class Talk:
     models: Models
     run: Run | None
     system: str | None
+    context_tokens: int | None = None
 
     def answer(self, messages: list[Message], *, base: bool, max_new_tokens: int = MAX_NEW_TOKENS) -> str:
-        """The greedy answer to a conversation that ends with a user turn."""
+        """The greedy answer to a conversation that ends with a user turn.
+
+        Raises UserError for text that holds a control token or is not Unicode, and for one that is too long.
+        """
         model: LanguageModel = self.models.base if base else self.models.tuned
         first: list[Message] = [{"role": "system", "content": self.system}] if self.system else []
+        if (problem := self.chat.problem(messages)) is not None:
+            raise UserError(f"the message cannot be written as tokens: {problem.detail}.", do="Leave that out.")
         prompt = self.chat.prompt_ids([*first, *messages])
+        if self.context_tokens is not None and len(prompt) + max_new_tokens > self.context_tokens:
+            raise UserError(
+                f"the conversation has {len(prompt)} tokens; with an answer of {max_new_tokens} the model reads "
+                f"at most {self.context_tokens}.",
+                do="Shorten the message, or begin a new conversation.",
+            )
         generated = model.generate([prompt], max_new_tokens=max_new_tokens, stop=self.chat.stop_ids)[0]
         return self.chat.decode(generated.tokens)
 
@@ -49,7 +61,8 @@ def open_talk(project: Project, emit: Emit, *, run: Run | None = None) -> Talk:
     base = flow.base_of(project, emit)
     chat = load_chat(base.path)
     flow.check_base(found, base, chat=chat)
-    return Talk(chat, flow.models_of(project, found, base=base), found, project.recipe.data.system)
+    models = flow.models_of(project, found, base=base)
+    return Talk(chat, models, found, project.recipe.data.system, base.context_tokens)
 
 
 def newest_run(project: Project) -> Run | None:

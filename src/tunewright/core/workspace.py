@@ -166,6 +166,12 @@ def outside_errors(path: Path) -> Generator[None]:
             raise OutsideError(
                 "this place may not be written.", where=str(path), do="Set TUNEWRIGHT_HOME to a folder of yours."
             ) from error
+        if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP):
+            raise UserError(
+                f"no folder can be made here ({os.strerror(error.errno).lower()}).",
+                where=str(path),
+                do="Set TUNEWRIGHT_HOME or --home to a folder.",
+            ) from error
         raise
 
 

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from tunewright.core.ports import Message, RowProblem
+
+MAX_NAMES = 10
+MAX_NAME_CHARACTERS = 40
 
 
 def required_text(value: Mapping[str, Any], column: str) -> str:
     """The text of a column that must be there and not be blank. Raises RowProblem."""
     text = optional_text(value, column)
     if text is None:
-        raise RowProblem("missing_column", f'there is no "{column}"')
+        raise RowProblem("missing_column", missing(value, column))
     if not text.strip():
         raise RowProblem("empty_text", f'"{column}" is empty')
     return text
+
+
+def missing(value: Mapping[str, Any], column: str) -> str:
+    """That a column is absent, with those that are there; a few, because rows of any width are read."""
+    if column in value:
+        return f'"{column}" is null'
+    names = [name[:MAX_NAME_CHARACTERS] for name in islice(value, MAX_NAMES)]
+    more = ", ..." if len(value) > MAX_NAMES else ""
+    return f'there is no "{column}"; there is: {", ".join(names) or "nothing"}{more}'
 
 
 def optional_text(value: Mapping[str, Any], column: str) -> str | None:

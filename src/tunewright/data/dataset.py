@@ -20,16 +20,18 @@ from tunewright.core.nouns import DatasetVersion
 from tunewright.core.ports import Encoded, Row
 from tunewright.core.workspace import Workspace
 from tunewright.data.rows import SPLITS
+from tunewright.data.seal import check_seal, damaged
 from tunewright.data.store import TYPES
 
 
 def open_dataset(workspace: Workspace, version: DatasetVersion) -> Dataset:
-    """The prepared data of a record. Raises OutsideError when its folder is gone."""
+    """The prepared data of a record. Raises OutsideError when its folder is gone or a file of it is damaged."""
     folder = workspace.datasets / version.name
     if not folder.is_dir():
         raise OutsideError(
             "the prepared data are gone.", where=str(folder), do="Run the `data` command again.", retry="useless"
         )
+    check_seal(folder)
     return Dataset(folder, version)
 
 
@@ -131,10 +133,3 @@ def map_array(path: Path, kind: str, *, offset: int, size: int) -> Any:
     if not size:
         return np.zeros(0, kind)
     return np.memmap(path, kind, "r", offset, (size,)).view(np.ndarray)  # plain views are cheaper to slice
-
-
-def damaged(path: Path) -> OutsideError:
-    """The sentence for a file that is not what was written."""
-    return OutsideError(
-        "this file is damaged.", where=str(path), do="Delete its folder and run the `data` command again."
-    )

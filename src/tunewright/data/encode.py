@@ -13,7 +13,7 @@ import numpy as np
 from tunewright.core.digest import of_parts
 from tunewright.core.events import Emit, Progress
 from tunewright.core.ports import Chat, Message, Row, RowProblem
-from tunewright.data.overlong import NOTHING_TO_TRAIN, OVERLONG, Fitted, Refusal, Tokens, fit
+from tunewright.data.overlong import OVERLONG, PART_WITHOUT_ANSWER, Fitted, Refusal, Tokens, fit
 from tunewright.data.receipt import Ledger, Quarantine, histogram
 from tunewright.data.rows import piece
 from tunewright.data.store import SplitWriter
@@ -99,7 +99,7 @@ class Encoder:
         for number, (tokens, weights) in enumerate(fitted.pieces):
             trained = int(np.count_nonzero(weights))
             if not trained:
-                tally.dropped[NOTHING_TO_TRAIN] += 1
+                tally.dropped[PART_WITHOUT_ANSWER] += 1
                 counts["dropped"] += len(tokens)
                 continue
             writer.add(piece(row, number), (tokens, weights))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from tunewright.core import catalog, digest
 from tunewright.core.errors import UserError
 from tunewright.core.ports import Chat
 from tunewright.data.rows import SPLITS
+from tunewright.recipe import files as named
 from tunewright.recipe.recipe import DataOptions, SourceOptions
 
 PREPARE_VERSION = 1
@@ -59,19 +59,10 @@ def source_files(source: SourceOptions, folder: Path, *, split: str) -> list[Sou
 
 def matches(source: SourceOptions, folder: Path, *, split: str) -> list[Path]:
     """Files of a path or glob."""
-    plain = folder / Path(source.path).expanduser()
-    if plain.is_file():
-        return [plain]
-    pattern = str(Path(source.path).expanduser())
-    found = [folder / name for name in glob.glob(pattern, root_dir=folder, recursive=True)]  # noqa: PTH207 (absolute)
-    files = sorted(path for path in found if path.is_file())
+    files = named.matches(source.path, folder)
     if not files:
-        raise UserError(
-            f'no file is called "{source.path}" here: {folder}.',
-            where=f"data.{split}.path",
-            do="Paths are relative to the recipe; mend the path or the glob.",
-        )
-    return files
+        raise UserError(named.absence(source.path, folder), where=f"data.{split}.path", do=named.WRITE_A_FILE)
+    return sorted(files)
 
 
 def describe(path: Path, folder: Path, *, kind: str, where: str) -> SourceFile:
@@ -80,7 +71,7 @@ def describe(path: Path, folder: Path, *, kind: str, where: str) -> SourceFile:
         content = digest.of_file(path)
     except OSError as error:
         raise UserError(
-            f"{path} cannot be read: {error.strerror}.", where=where, do="Give yourself the right to read it."
+            f"{os.path.normpath(path)} cannot be read: {error.strerror}.", where=where, do="Give yourself the right to read it."
         ) from error
     return SourceFile(path, Path(os.path.relpath(path, folder)).as_posix(), content, kind)
 

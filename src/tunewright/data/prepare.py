@@ -21,6 +21,7 @@ from tunewright.data.files import dataset_key, find_files
 from tunewright.data.read import Reader
 from tunewright.data.receipt import Ledger, Quarantine, check_limits, labels_of
 from tunewright.data.rows import SPLITS
+from tunewright.data.seal import seal
 from tunewright.data.shape import choose_shape
 from tunewright.recipe.recipe import DataOptions
 from tunewright.text.spans import LossOn
@@ -65,7 +66,7 @@ def prepare(
             rows = arrange(rows, parts.steps, options=options.split, ledger=ledger)
             name = Encoder(options, inputs.chat, inputs.loss_on, ledger, quarantine, emit).write(rows, work)
         check_limits(options.limits, ledger, quarantine=quarantine.path)
-        check_not_empty(ledger.splits["train"], ledger, options=options, quarantine=quarantine.path)
+        check_not_empty(ledger.splits["train"], ledger, options=options, quarantine=quarantine)
         tell_conflicts(ledger, emit)
         version = DatasetVersion(
             name=name,
@@ -102,21 +103,27 @@ def read(
     if len(parts.shapes) > 1:
         emit(Note(text=f"The rows have the shape {shape_name}, by their columns."))
     rows = Reader(parts.sources, shape, options.system, ledger, quarantine, emit).read(files)
-    check_not_empty(len(rows["train"]), ledger, options=options, quarantine=quarantine.path)
+    check_not_empty(len(rows["train"]), ledger, options=options, quarantine=quarantine)
     return shape_name, rows
 
 
-def check_not_empty(rows: int, ledger: Ledger, *, options: DataOptions, quarantine: Path) -> None:
-    """Raise UserError when no row is left to train on, with what became of the others."""
+def check_not_empty(rows: int, ledger: Ledger, *, options: DataOptions, quarantine: Quarantine) -> None:
+    """Raise UserError when no row is left to train on, with what became of the others, and the first of the bad."""
     if rows:
         return
     whole = ledger.total()
     fates = whole.quarantined + whole.dropped + Counter(duplicate=whole.duplicate)
-    reasons = ", ".join(f"{reason} {count:,}" for reason, count in fates.most_common(5))
+    told = [f"{reason} {count:,}" for reason, count in fates.most_common(5)]
+    for reason, _count in fates.most_common(1):
+        if reason in quarantine.first:
+            file, line, detail = quarantine.first[reason]
+            place = f"line {line}" if file == options.train.path else f"{file}:{line}"
+            told[0] += f" ({place}: {detail})" if detail else f" ({place})"
+    reasons = ", ".join(told)
     raise UserError(
         f"no row is left to train on, of {whole.rows_in:,} read" + (f": {reasons}." if reasons else "."),
         where=options.train.path,
-        do=f"Bad rows are listed in {quarantine}." if whole.quarantined else "Name other files in data.train.",
+        do=f"Bad rows are listed in {quarantine.path}." if whole.quarantined else "Name other files in data.train.",
     )
 
 
@@ -136,4 +143,5 @@ def publish(version: DatasetVersion, *, place: Path, work: Path, target: Path) -
         shutil.copyfile(place / "quarantine.jsonl", folder / "quarantine.jsonl")
         write_text(folder / "receipt.json", version.receipt.model_dump_json(indent=1, by_alias=True) + "\n")
         write_text(folder / "version.json", version.model_dump_json(indent=1, by_alias=True) + "\n")
+        seal(folder)
     shutil.rmtree(place, ignore_errors=True)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tunewright.core.errors import LimitNotMet, Problem
 from tunewright.core.nouns import Receipt, RowCounts, SourceCounts, TokenCounts
 from tunewright.data.lines import MAX_RAW_CHARACTERS
+from tunewright.data.overlong import PART_WITHOUT_ANSWER
 from tunewright.recipe.recipe import LimitOptions
 
 
@@ -114,14 +115,17 @@ def check_limits(limits: LimitOptions, ledger: Ledger, *, quarantine: Path) -> N
         "dropped_rows": whole.dropped.total(),
         "duplicate_rows": whole.duplicate,
     }
-    reasons = ", ".join(f"{name} {count:,}" for name, count in (whole.quarantined + whole.dropped).most_common(5))
+    remedies = {
+        "quarantined_rows": f"Mend the rows (the bad ones are listed in {quarantine})",
+        "truncated_rows": "Raise data.max_tokens",
+        "dropped_rows": "Mend or shorten the rows",
+        "duplicate_rows": "Remove the duplicates",
+    }
     problems = [
         Problem(
-            f"{count:,} of {whole.rows_in:,} rows were {name.removesuffix('_rows')}"
-            + (f" ({reasons})" if reasons else "")
-            + f"; {limit_text(limit)} are allowed.",
+            f"{lost_text(name, count, whole=whole)}; {limit_text(limit)} are allowed.",
             where=f"data.limits.{name}",
-            do=f"Mend the rows (the bad ones are listed in {quarantine}), or raise the limit.",
+            do=f"{remedies[name]}, or raise the limit.",
         )
         for name, count in losses.items()
         if (limit := getattr(limits, name)) is not None and count > allowed(limit, whole.rows_in)
@@ -137,23 +141,39 @@ def allowed(limit: float | int, rows: int) -> float:
     return limit * rows if isinstance(limit, float) else limit
 
 
+def lost_text(name: str, count: int, *, whole: Tally) -> str:
+    """What one limit counts, with its own reasons; parts of divided rows are not called rows."""
+    lost = {"quarantined_rows": whole.quarantined, "dropped_rows": whole.dropped}.get(name, Counter[str]())
+    reasons = ", ".join(f"{reason} {number:,}" for reason, number in lost.most_common(5))
+    parts = lost[PART_WITHOUT_ANSWER]
+    things = "" if not parts else " parts" if parts == count else " rows and parts"
+    text = f"{count:,}{things} of {whole.rows_in:,} rows were {name.removesuffix('_rows')}"
+    return f"{text} ({reasons})" if reasons else text
+
+
 def limit_text(limit: float | int) -> str:
     """A limit for people."""
     return f"{limit:.2%}" if isinstance(limit, float) else f"{limit:,} rows"
 
 
 class Quarantine:
-    """`quarantine.jsonl`: one line a bad row, with its file, line, reason and text."""
+    """`quarantine.jsonl`: one line a bad row, with its file, line, reason and text.
+
+    `first` is the first row of each reason: file, line and detail.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.first: dict[str, tuple[str, int, str]] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("w", encoding="ascii")
 
     def add(self, *, file: str, line: int, reason: str, detail: str, raw: str) -> None:
         """Append a row; text that is no Unicode is written with escapes."""
+        self.first.setdefault(reason, (plain(file), line, plain(detail)))
         entry = {"file": file, "line": line, "reason": reason, "detail": detail, "raw": raw[:MAX_RAW_CHARACTERS]}
-        self._file.write(json.dumps({name: plain(value) for name, value in entry.items()}) + "\n")
+        safe = {name: plain(value) if isinstance(value, str) else value for name, value in entry.items()}
+        self._file.write(json.dumps(safe) + "\n")
 
     def __enter__(self) -> Quarantine:
         """The open file."""
@@ -164,9 +184,9 @@ class Quarantine:
         self._file.close()
 
 
-def plain(value: str | int) -> str | int:
-    """A value that any JSON reader takes: lone surrogates become visible escapes."""
-    return value if isinstance(value, int) else value.encode("utf-8", errors="backslashreplace").decode()
+def plain(text: str) -> str:
+    """Text that any JSON reader takes: lone surrogates become visible escapes."""
+    return text.encode("utf-8", errors="backslashreplace").decode()
 
 
 def labels_of(sources: Mapping[str, Counter[str]]) -> tuple[str, ...]:

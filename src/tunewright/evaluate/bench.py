@@ -51,15 +51,20 @@ class Setting:
     choosing: Sample
 
 
+def check_rows(options: EvaluateOptions, version: DatasetVersion) -> None:
+    """Raise UserError when a data set has no rows in the split that is to be measured."""
+    if not version.receipt.splits.get(options.split):
+        raise UserError(
+            f"the dataset has no {options.split} rows to measure.",
+            where=f"data.split.{options.split}",
+            do=f"Raise that share, name a file under data.{options.split}, or choose another evaluate.split.",
+        )
+
+
 def set_up(task: Task) -> Setting:
     """Everything that a suite needs. Raises UserError when the split to be measured has no rows."""
-    split = _split(task, task.options.split)
-    if split is None:
-        raise UserError(
-            f"the dataset has no {task.options.split} rows to measure.",
-            where=f"data.split.{task.options.split}",
-            do=f"Raise that share, name a file under data.{task.options.split}, or choose another evaluate.split.",
-        )
+    check_rows(task.options, task.version)
+    split = task.dataset.split(task.options.split)
     labels = tuple(task.version.labels)
     train = _split(task, "train")
     shown: tuple[Row, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import dataclass
@@ -28,6 +29,12 @@ class FoundModel:
     path: Path
     digest: str
     source: str
+
+    @property
+    def context_tokens(self) -> int | None:
+        """The longest text that the model was made for, where its configuration says so."""
+        config = json.loads((self.path / "config.json").read_text(encoding="utf-8"))
+        return config.get("max_position_embeddings") or config.get("n_positions")
 
 
 def find(options: ModelOptions, *, folder: Path, workspace: Workspace, emit: Emit) -> FoundModel:

@@ -22,13 +22,17 @@ _VARIABLE = re.compile(r"\$?\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 @dataclass
 class Draft:
-    """`tree` knows places, `plain` is the same with environment variables filled in, as validation wants it."""
+    """`tree` knows places, `plain` is the same with environment variables filled in, as validation wants it.
+
+    `unset` has the paths whose variables are not set: what stands there is not what was meant.
+    """
 
     file: FilePath
     shown: str
     tree: Node
     plain: dict[str, Any]
     problems: list[Problem] = field(default_factory=list)
+    unset: set[Path] = field(default_factory=set[Path])
 
     def where(self, path: Path) -> str:
         """The place of a key for people: "recipe.yaml:12: training.epochs", or "--set training.epochs"."""
@@ -124,8 +128,15 @@ def apply(tree: Node, setting: str, *, problems: list[Problem]) -> Node:
         problems.extend(error.problems)
         return tree
     problems.extend(reader.problems)
+    if is_word_with_colon(value, text):
+        value = Node(text.strip(), 1, origin=origin)
     path = tuple(int(step) if step.isdecimal() and len(step) < 6 else step for step in steps)
     return put(tree, path, value=value, place=())
+
+
+def is_word_with_colon(value: Node, text: str) -> bool:
+    """True for `builtin:`, which YAML takes for a key without a value; nobody means that by `--set`."""
+    return isinstance(value.value, dict) and len(value.value) == 1 and text.rstrip().endswith(":")
 
 
 def put(node: Node, rest: Path, *, value: Node, place: Path) -> Node:
@@ -167,6 +178,7 @@ def fill(draft: Draft, environment: Mapping[str, str]) -> dict[str, Any]:
     for path, node in walk(draft.tree):
         for name in variables(node.value):
             if name not in environment:
+                draft.unset.add(path)
                 what = f"the environment variable {name} is not set."
                 draft.problems.append(Problem(what, draft.where(path), "Set it, or write the value."))
     return _plain(draft.tree, environment)

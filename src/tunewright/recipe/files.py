@@ -17,6 +17,12 @@ from tunewright.recipe.keys import Path, below, mapping, sequence
 SPLITS = ("train", "validation", "test")
 OPTIONS = FilePath(__file__).with_name("options")
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+BUILTIN = "builtin:"
+BUILTINS = ("smollm2-135m-instruct",)
+"""Names of the built-in models, known here without the room `models`; a test holds the two together."""
+GGUF = b"GGUF"
+WRITE_A_FILE = "Write a file or a glob, relative to the recipe's folder."
+WRITE_A_MODEL = "Write builtin:NAME, a folder, a .gguf file, or a hub name such as a/b."
 Known = Callable[[str], tuple[str, ...]]
 
 
@@ -52,10 +58,7 @@ def _source(draft: Draft, split: str, known: Known) -> Iterator[Problem]:
         return
     files = matches(name, draft.file.parent)
     if not files:
-        what = f'no file is called "{name}" here.'
-        if os.path.isdir(draft.file.parent / name):  # noqa: PTH112 - as below
-            what = f'"{name}" is a folder.'
-        yield Problem(what, draft.where(place), "Write a file or a glob, relative to the recipe's folder.")
+        yield Problem(absence(name, draft.file.parent), draft.where(place), WRITE_A_FILE)
     names = known("sources")
     if kind == "auto":
         endings = sorted({file.suffix for file in files if file.suffix.lstrip(".").lower() not in names})
@@ -64,6 +67,13 @@ def _source(draft: Draft, split: str, known: Known) -> Iterator[Problem]:
             yield Problem(what, draft.where(place), f"Add `type`, one of: {', '.join(names)}.")
     elif isinstance(kind, str) and kind not in names:
         yield Problem(f'no source is called "{kind}".', draft.where((*place[:-1], "type")), near(kind, names))
+
+
+def absence(name: str, folder: FilePath) -> str:
+    """Why a path or glob has no file."""
+    if os.path.isdir(folder / os.path.expanduser(name)):  # noqa: PTH111, PTH112 - as in `matches`
+        return f'"{name}" is a folder.'
+    return f'no file is called "{name}" here.'
 
 
 def matches(name: str, folder: FilePath) -> list[FilePath]:
@@ -88,13 +98,33 @@ def _model(draft: Draft) -> Iterator[Problem]:
     block = mapping(model)
     place: Path = ("model",) if block is None else ("model", "name")
     name = model if block is None else block.get("name")
-    if not isinstance(name, str) or not name or name.startswith("builtin:") or hub_name(name):
+    if not isinstance(name, str) or not name:
         return
-    if not os.path.exists(draft.file.parent / os.path.expanduser(name)):  # noqa: PTH110, PTH111 - as above
-        what = f'there is no model at "{name}".'
-        yield Problem(
-            what, draft.where(place), "Write builtin:NAME, a folder, a .gguf file, or a hub name such as a/b."
-        )
+    if name.startswith(BUILTIN):
+        short = name.removeprefix(BUILTIN)
+        if short not in BUILTINS:
+            yield Problem(f'no built-in model is called "{short}".', draft.where(place), near(short, BUILTINS))
+    elif what := no_model(name, draft.file.parent):
+        yield Problem(what, draft.where(place), WRITE_A_MODEL)
+
+
+def no_model(name: str, folder: FilePath) -> str:
+    """Why no model can lie behind a path or hub name, as far as a look at names shows; else empty."""
+    path = folder / os.path.expanduser(name)  # noqa: PTH111 - as above
+    if not os.path.exists(path):  # noqa: PTH110 - as above
+        return "" if hub_name(name) else f'there is no model at "{name}".'
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            return f'the folder "{name}" is no model: there is no config.json in it.'
+        has_weights = any(path.glob("*.safetensors"))
+        return "" if has_weights else f'the folder "{name}" is no model: there is no .safetensors file in it.'
+    if path.suffix.lower() != ".gguf" or not path.is_file():
+        return f'"{name}" is no model: a model is a folder or a .gguf file.'
+    try:
+        with path.open("rb") as file:
+            return "" if file.read(len(GGUF)) == GGUF else f'"{name}" is not a GGUF file.'
+    except OSError as error:
+        return f'"{name}" cannot be read: {error.strerror}.'
 
 
 def hub_name(name: str) -> bool:

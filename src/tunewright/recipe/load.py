@@ -26,8 +26,8 @@ def load_recipe(path: Path, *, sets: Sequence[str] = (), environment: Mapping[st
 
 
 def in_order(problems: Sequence[Problem]) -> tuple[Problem, ...]:
-    """Problems by line; those of `--set` last."""
-    return tuple(sorted(problems, key=_line))
+    """Problems by line, each once; those of `--set` last."""
+    return tuple(sorted(dict.fromkeys(problems), key=_line))
 
 
 def _line(problem: Problem) -> int:

@@ -28,8 +28,13 @@ def validate(draft: Draft) -> Recipe | None:
         found = Speaker(draft, Keys(schema())).problems(error.errors(include_url=False, include_input=False))
     if any(isinstance(node.value, bool) for _path, node in walk(draft.tree)):
         found = Speaker(draft, Keys(schema())).flags() | found
-    draft.problems += found.values()
+    draft.problems += [problem for path, problem in found.items() if not below_unset(path, draft)]
     return None if found else recipe
+
+
+def below_unset(path: Path, draft: Draft) -> bool:
+    """True where a variable is missing: that is said already, and the rest follows from it."""
+    return any(path[:end] in draft.unset for end in range(len(path) + 1))
 
 
 @dataclass(frozen=True)

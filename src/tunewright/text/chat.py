@@ -55,6 +55,16 @@ class ChatFormat:
         """Text of a conversation; with `generation`, up to where the assistant begins to answer."""
         return self.template.render(messages, generation=generation)
 
+    def problem(self, messages: Sequence[Message]) -> RowProblem | None:
+        """Why these turns cannot be written as tokens: a control token in the text, or text that is not Unicode."""
+        for index, turn in enumerate(messages):
+            content = turn.get("content", "")
+            if found := self._control.search(content):
+                return RowProblem("control_token", f'turn {index + 1} holds "{found.group()}", which would end a turn')
+            if not content.isascii() and not is_unicode(content):
+                return RowProblem("lone_surrogate", f"turn {index + 1} holds half of a UTF-16 pair")
+        return None
+
     def prompt_ids(self, messages: Sequence[Message]) -> list[int]:
         """Tokens of a conversation up to where the assistant begins to answer."""
         return self.encode_text(self.template.render(messages, generation=True))
@@ -102,12 +112,8 @@ class ChatFormat:
         return [item if isinstance(item, RowProblem) else self._weigh(item, next(encoded), loss_on) for item in drafts]
 
     def _draft(self, messages: Sequence[Message], loss_on: LossOn) -> Draft | RowProblem:
-        for index, turn in enumerate(messages):
-            content = turn.get("content", "")
-            if found := self._control.search(content):
-                return RowProblem("control_token", f'turn {index + 1} holds "{found.group()}", which would end a turn')
-            if not content.isascii() and not is_unicode(content):
-                return RowProblem("lone_surrogate", f"turn {index + 1} holds half of a UTF-16 pair")
+        if (problem := self.problem(messages)) is not None:
+            return problem
         try:
             return draft(self.template, messages, stop_text=self.stop_text, loss_on=loss_on)
         except RowProblem as problem:

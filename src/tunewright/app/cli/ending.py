@@ -57,7 +57,7 @@ class Ending:
         if isinstance(error, TunewrightError):
             return error.exit_code, error.problems
         if isinstance(error, click.ClickException):
-            message = error.format_message()
+            message = ended(error.format_message())
             return EXIT_USER, (Problem(message, "", f"Help: {self._command} --help"),)
         if isinstance(error, KeyboardInterrupt | click.Abort):
             return EXIT_INTERRUPTED, (Problem("stopped by you.", "", "What was finished is kept; run it again."),)
@@ -71,6 +71,11 @@ class Ending:
             return
         for problem in problems:
             out.warn(problem.sentence())
+
+
+def ended(message: str) -> str:
+    """A message as a sentence: another follows it."""
+    return message if message.endswith((".", "?", "!")) else f"{message}."
 
 
 def outside_problem(error: BaseException) -> Problem | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -10,6 +11,8 @@ from typing import BinaryIO
 from tunewright.core.ports import RawRow
 from tunewright.data.lines import BOM, MAX_LINE_BYTES, MAX_RAW_CHARACTERS, bad_row, read_lines
 from tunewright.recipe.options.sources.csv import Options
+
+BARE_CR = re.compile("\\r[^\\r\\n]")
 
 
 class Work:
@@ -28,6 +31,9 @@ class Work:
             if header is None:
                 return
             names, problem = check_header(header)
+            if header.problem and BARE_CR.search(header.raw):
+                detail = "line ends are bare CR; save the file with LF"
+                yield bad_row(header.line, "bare_cr", raw=header.raw, detail=detail)
             for record in records:
                 if problem:
                     yield bad_row(record.line, "bad_header", raw=record.raw, detail=problem)

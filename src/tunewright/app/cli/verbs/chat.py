@@ -12,6 +12,7 @@ import click
 from tunewright.app.cli import options, out
 from tunewright.app.cli.late import Late
 from tunewright.app.cli.verbs.evaluate import refuse_sets
+from tunewright.core.errors import UserError
 
 progress = Late("tunewright.app.cli.progress")
 projects = Late("tunewright.app.project")
@@ -67,11 +68,14 @@ def converse(talk: Any, speakers: tuple[str, ...]) -> None:
         if not said:
             turns = {name: [] for name in speakers}
             continue
-        for name in speakers:
-            turns[name].append(turn("user", said))
-            answer = talk.answer(turns[name], base=name == "base")
-            turns[name].append(turn("assistant", answer))
-            out.say(line(name, answer, speakers=speakers))
+        try:
+            for name in speakers:
+                asked = [*turns[name], turn("user", said)]
+                answer = talk.answer(asked, base=name == "base")
+                turns[name] = [*asked, turn("assistant", answer)]
+                out.say(line(name, answer, speakers=speakers))
+        except UserError as error:
+            out.warn(str(error))
 
 
 def lines() -> Iterator[str]:

@@ -33,15 +33,20 @@ def command(
         version = flow.prepare(project, emit)
         chat = chats.load_chat(flow.base_of(project, emit).path)
     rows = datasets.open_dataset(project.workspace, version).split(split)
-    if not 0 <= row < len(rows):
-        raise UserError(
-            f"there is no row {row} in {split}.", where=f"--row {row}", do=f"It has rows 0 to {len(rows) - 1}."
-        )
+    refuse_outside(row, split, count=len(rows))
     view = look(rows, row, chat=chat, loss_on=project.recipe.objective.loss_on)
     if as_json:
         out.document({"split": split, "row": row, **view})
     else:
         tables.tokens(view)
+
+
+def refuse_outside(row: int, split: str, *, count: int) -> None:
+    """Raise UserError when a split of `count` rows has no such row."""
+    if not count:
+        raise UserError(f"{split} has no rows.", where=f"--split {split}", do="Choose another split.")
+    if not 0 <= row < count:
+        raise UserError(f"there is no row {row} in {split}.", where=f"--row {row}", do=f"It has rows 0 to {count - 1}.")
 
 
 def look(rows: Any, index: int, *, chat: Any, loss_on: str) -> dict[str, Any]:
