@@ -11,6 +11,7 @@ import pytest
 from tests.data.builders import every
 from tunewright.core.errors import UserError
 from tunewright.data.files import SourceFile, dataset_key, find_files, source_type
+from tunewright.recipe.check import check_recipe
 from tunewright.recipe.recipe import DataOptions
 from tunewright.text.chat import ChatFormat
 
@@ -45,6 +46,24 @@ def test_order_is_by_content_not_by_name(folder: Path) -> None:
 def test_a_missing_file_is_named_with_its_key(folder: Path) -> None:
     with pytest.raises(UserError, match=r"data\.validation\.path.*no\.jsonl"):
         names(folder, train="a.jsonl", validation="no.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [
+        ("deep", '"deep" is a folder.'),
+        ("no.csv", 'no file is called "no.csv" here.'),
+        ("~nobody-here/x.csv", 'no file is called "~nobody-here/x.csv" here.'),
+    ],
+)
+def test_a_path_without_files_is_said_as_check_says_it(folder: Path, path: str, what: str) -> None:
+    with pytest.raises(UserError) as caught:
+        names(folder, train=path)
+    assert caught.value.problems[0].what == what
+    (folder / "recipe.yaml").write_text(f"name: a\nmodel: a/b\ndata: '{path}'\n")
+    with pytest.raises(UserError) as checked:
+        check_recipe(folder, environment={})
+    assert [(each.what, each.do) for each in checked.value.problems] == [(what, caught.value.problems[0].do)]
 
 
 def test_the_format_is_the_ending_or_what_is_said(folder: Path) -> None:

@@ -239,3 +239,27 @@ def test_two_at_once_the_second_is_told(tmp_path: Path, chat: ChatFormat) -> Non
     held = workspace_of(tmp_path).home / "scratch" / f"data-{version.key[:12]}.lock"
     with lock(held, purpose="data"), pytest.raises(UserError, match="is at work here"):
         prepared(tmp_path, chat, options={"train": "rows.jsonl"})
+
+
+def test_parts_without_an_answer_have_their_own_reason(tmp_path: Path, chat: ChatFormat) -> None:
+    write_jsonl(tmp_path / "rows.jsonl", [*labelled(20), {"text": "long " * 200, "label": "a"}])
+    version = prepared(tmp_path, chat, options={"train": "rows.jsonl", "max_tokens": 100, "overlong": "split"})
+    assert set(version.receipt.rows.dropped) == {"part_without_answer"}
+
+
+def test_when_all_rows_are_bad_the_first_says_why(tmp_path: Path, chat: ChatFormat) -> None:
+    (tmp_path / "missing.csv").write_text("a,b\n" + "".join(f"{number},2\n" for number in range(24)))
+    shape = {"type": "labelled", "text": "a", "label": "queue"}
+    for path, place in (("missing.csv", "line 2"), ("*.csv", "missing.csv:2")):
+        with pytest.raises(UserError) as caught:
+            prepared(tmp_path, chat, options={"train": path, "shape": shape, "limits": {"quarantined_rows": None}})
+        assert caught.value.problems[0].what == (
+            f'no row is left to train on, of 24 read: missing_column 24 ({place}: there is no "queue"; there is: a, b).'
+        )
+
+
+@pytest.mark.parametrize("shape", ["auto", "labelled"])
+def test_bare_cr_line_ends_are_said(tmp_path: Path, chat: ChatFormat, shape: str) -> None:
+    (tmp_path / "rows.csv").write_bytes(b"text,label\rx,a\ry,b\r")
+    with pytest.raises(UserError, match=r"line 1: .*bare CR; save the file with LF"):
+        prepared(tmp_path, chat, options={"train": "rows.csv", "shape": shape, "limits": {"quarantined_rows": None}})

@@ -60,4 +60,32 @@ def test_limits_are_shares_or_rows_and_all_are_said(tmp_path: Path) -> None:
         "data.limits.quarantined_rows",
         "data.limits.duplicate_rows",
     ]
-    assert "5 of 100 rows were quarantined (broken_json 5); 4.00% are allowed." in caught.value.problems[0].what
+    quarantined, duplicate = caught.value.problems
+    assert quarantined.what == "5 of 100 rows were quarantined (broken_json 5); 4.00% are allowed."
+    assert str(tmp_path) in quarantined.do
+    assert duplicate.what == "10 of 100 rows were duplicate; 9 rows are allowed."
+    assert "listed" not in duplicate.do
+
+
+@pytest.mark.parametrize(
+    ("dropped", "what"),
+    [
+        ({"overlong": 2}, "2 of 25 rows were dropped (overlong 2); 0 rows are allowed."),
+        ({"part_without_answer": 2}, "2 parts of 25 rows were dropped (part_without_answer 2); 0 rows are allowed."),
+        (
+            {"part_without_answer": 2, "nothing_to_train": 1},
+            "3 rows and parts of 25 rows were dropped (part_without_answer 2, nothing_to_train 1); 0 rows are allowed.",
+        ),
+    ],
+)
+def test_dropped_rows_are_named_by_their_own_reasons_only(tmp_path: Path, dropped: dict[str, int], what: str) -> None:
+    ledger = Ledger()
+    tally = ledger.sources["f"]
+    tally.rows_in = 25
+    tally.quarantined["broken_json"] = 1
+    tally.dropped.update(dropped)
+    with pytest.raises(LimitNotMet) as caught:
+        check_limits(LimitOptions(dropped_rows=0), ledger, quarantine=tmp_path)
+    (problem,) = caught.value.problems
+    assert problem.what == what
+    assert str(tmp_path) not in problem.do

@@ -8,7 +8,9 @@ import pytest
 
 from tests.recipe.drafts import GOOD, write
 from tunewright.core.errors import UserError
+from tunewright.models import builtin
 from tunewright.recipe.check import check_recipe
+from tunewright.recipe.files import BUILTIN, BUILTINS
 
 
 def found(folder: Path, text: str) -> list[str]:
@@ -64,11 +66,43 @@ def test_a_type_makes_any_ending_good(tmp_path: Path) -> None:
     assert found(tmp_path, recipe("train: {path: recipe.yaml, type: csv}")) == []
 
 
-@pytest.mark.parametrize(
-    ("name", "good"), [("a/b", True), ("./m", False), ("m.gguf", False), ("smollm2", False), (".", True)]
-)
+@pytest.mark.parametrize(("name", "good"), [("a/b", True), ("./m", False), ("m.gguf", False), ("smollm2", False)])
 def test_a_model_is_a_hub_name_or_there(tmp_path: Path, name: str, good: bool) -> None:
     assert (found(tmp_path, f"name: a\nmodel: {name}\ndata: rows.jsonl\n") == []) is good
+
+
+MODELS = [
+    ("builtin:smollm2-135m-instrct", 'no built-in model is called "smollm2-135m-instrct". Did you mean'),
+    ("'builtin:'", 'no built-in model is called "".'),
+    ("whole", ""),
+    ("no/config", 'the folder "no/config" is no model: there is no config.json in it.'),
+    ("no/weights", 'the folder "no/weights" is no model: there is no .safetensors file in it.'),
+    ("good.gguf", ""),
+    ("bad.gguf", '"bad.gguf" is not a GGUF file.'),
+    ("rows.jsonl", '"rows.jsonl" is no model: a model is a folder or a .gguf file.'),
+]
+
+
+@pytest.mark.parametrize(("name", "what"), MODELS, ids=[name for name, _what in MODELS])
+def test_what_a_look_at_a_model_shows(tmp_path: Path, name: str, what: str) -> None:
+    for file in (
+        "whole/config.json",
+        "whole/model.safetensors",
+        "no/config/model.safetensors",
+        "no/weights/config.json",
+    ):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    (tmp_path / "good.gguf").write_bytes(b"GGUF\3")
+    (tmp_path / "bad.gguf").write_bytes(b"gguf\3")
+    found_here = found(tmp_path, f"name: a\nmodel: {name}\ndata: rows.jsonl\n")
+    assert len(found_here) == bool(what)
+    assert all(sentence.startswith(f"recipe.yaml:2: model: {what}") for sentence in found_here)
+
+
+def test_the_built_in_models_are_known_here() -> None:
+    assert sorted(BUILTINS) == sorted(builtin.BUILTINS)
+    assert builtin.PREFIX == BUILTIN
 
 
 def test_metrics_are_known(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.recipe.drafts import GOOD, problems, sentences, write
 from tunewright.core.errors import UserError
+from tunewright.recipe.check import check_recipe
 from tunewright.recipe.draft import read_draft
 from tunewright.recipe.load import load_recipe
 
@@ -110,6 +111,38 @@ def test_a_wrong_set_says_which_and_the_nearest_key(tmp_path: Path, setting: str
     found = problems(write(tmp_path, GOOD), sets=[setting])
     assert len(found) == 1
     assert found[0].sentence().startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name: a\nmodel: ${NOPE}\ndata: b\n",
+        "name: a\nmodel: b/c\ndata: ${NOPE}\n",
+        GOOD + "training: {epochs: '${NOPE}'}\n",
+    ],
+)
+def test_a_variable_that_is_not_set_is_one_sentence(tmp_path: Path, text: str) -> None:
+    found = sentences(tmp_path, text)
+    assert len(found) == 1
+    assert "the environment variable NOPE is not set." in found[0]
+
+
+def test_other_mistakes_are_said_beside_a_variable_that_is_not_set(tmp_path: Path) -> None:
+    assert len(sentences(tmp_path, "name: a\nmodel: {name: '${NOPE}', precision: x}\ndata: b\n")) == 2
+
+
+def test_a_word_with_a_colon_is_a_word(tmp_path: Path) -> None:
+    assert load_recipe(write(tmp_path, GOOD), sets=["model=builtin:"]).model.name == "builtin:"
+    with pytest.raises(UserError) as caught:
+        check_recipe(tmp_path, sets=["model=builtin:"])
+    assert [problem.sentence() for problem in caught.value.problems] == [
+        '--set model: no built-in model is called "". There is: smollm2-135m-instruct.'
+    ]
+
+
+def test_equal_problems_are_said_once(tmp_path: Path) -> None:
+    found = problems(write(tmp_path, GOOD), sets=["no", "no"])
+    assert [problem.where for problem in found] == ["--set no"]
 
 
 def test_variables_are_filled_in_where_they_are_written_and_nowhere_else(tmp_path: Path) -> None:

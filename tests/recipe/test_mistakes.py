@@ -10,6 +10,8 @@ from tests.recipe.drafts import GOOD, sentences
 
 CASES = [
     ("training: {epochs: true}", "4: training.epochs: must be a number above 0 and at most 10,000, not true."),
+    ("training: {batch_size: true}", "4: training.batch_size: must be a whole number of at least 1 and at most"),
+    ("training: {optimiser: {type: adamw, beta1: false}}", "4: training.optimiser.beta1: must be a number"),
     ("training: {epochs: .nan}", '4: training.epochs: must be a number above 0 and at most 10,000, not ".nan".'),
     ("training: {epochs: '1e999'}", "4: training.epochs: must be a number"),
     ("training: {epochs: inf}", "4: training.epochs: must be a number"),

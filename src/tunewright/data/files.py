@@ -71,7 +71,9 @@ def describe(path: Path, folder: Path, *, kind: str, where: str) -> SourceFile:
         content = digest.of_file(path)
     except OSError as error:
         raise UserError(
-            f"{os.path.normpath(path)} cannot be read: {error.strerror}.", where=where, do="Give yourself the right to read it."
+            f"{os.path.normpath(path)} cannot be read: {error.strerror}.",
+            where=where,
+            do="Give yourself the right to read it.",
         ) from error
     return SourceFile(path, Path(os.path.relpath(path, folder)).as_posix(), content, kind)
 

@@ -48,6 +48,14 @@ def test_sentences_one_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == "x:1: a. Do b.\nc.\n"
 
 
+@pytest.mark.parametrize(
+    ("message", "said"), [("Got extra argument (extra)", "Got extra argument (extra)."), ("Did you mean a?",) * 2]
+)
+def test_two_sentences_are_two(message: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    end(click.UsageError(message))
+    assert capsys.readouterr().err == f"{said} Help: tunewright train --help\n"
+
+
 def test_the_same_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     end(OutsideError("a.", where="x", do="Do b."), as_json=True)
     seen = capsys.readouterr()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tunewright.app.cli.verbs.show import reason
+from tunewright.app.cli.verbs.show import reason, refuse_outside
+from tunewright.core.errors import UserError
 
 ANSWER = {"role": "assistant", "content": "a"}
 
@@ -23,3 +24,21 @@ ANSWER = {"role": "assistant", "content": "a"}
 )
 def test_reasons(turn: dict, loss_on: str, last: bool, trained: bool) -> None:
     assert reason(turn, loss_on, last=last).startswith("trained" if trained else "not trained")
+
+
+@pytest.mark.parametrize(
+    ("row", "count", "sentence"),
+    [
+        (0, 0, "--split test: test has no rows. Choose another split."),
+        (3, 3, "--row 3: there is no row 3 in test. It has rows 0 to 2."),
+        (-1, 3, "--row -1: there is no row -1 in test. It has rows 0 to 2."),
+    ],
+)
+def test_a_row_that_is_not_there(row: int, count: int, sentence: str) -> None:
+    with pytest.raises(UserError) as caught:
+        refuse_outside(row, "test", count=count)
+    assert str(caught.value) == sentence
+
+
+def test_rows_that_are_there_pass() -> None:
+    assert [refuse_outside(row, "test", count=3) for row in range(3)] == [None] * 3

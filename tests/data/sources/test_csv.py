@@ -57,6 +57,17 @@ def test_a_bad_header_makes_every_record_bad(tmp_path: Path, header: bytes) -> N
     assert reasons(read(tmp_path / "f", header + b"\n1,2\n3,4\n")) == ["bad_header", "bad_header"]
 
 
+@pytest.mark.parametrize("content", [b"a,b\r1,2\r3,4", b"a,b\r1,2\r", b"a,b\r1,2\r\n", b"a,b\r" + b"1,2\r" * 9_000_000])
+def test_bare_cr_line_ends_are_a_problem(tmp_path: Path, content: bytes) -> None:
+    rows = read(tmp_path / "f", content)
+    assert reasons(rows) == ["bare_cr"]
+    assert rows[0].line == 1
+
+
+def test_a_cr_in_quotes_is_text(tmp_path: Path) -> None:
+    assert [row.value for row in read(tmp_path / "f", b'"a\rx",b\n1,2\n')] == [{"a\rx": "1", "b": "2"}]
+
+
 def test_empty_files_have_no_rows(tmp_path: Path) -> None:
     assert read(tmp_path / "f", b"") == []
     assert read(tmp_path / "f", b"a,b\n\n") == []
