@@ -37,7 +37,8 @@ def the_group() -> click.Group:
 def verbs(group: click.Group | None = None) -> list[Verb]:
     """Every verb, by name."""
     command = group or the_group()
-    context = click.Context(command, info_name="tunewright", terminal_width=WIDTH, max_content_width=WIDTH)
+    settings = {**command.context_settings, "terminal_width": WIDTH, "max_content_width": WIDTH}
+    context = click.Context(command, info_name="tunewright", **settings)
     found: list[Verb] = []
     for name in sorted(command.list_commands(context)):
         verb = command.get_command(context, name)
