@@ -15,6 +15,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from tunewright.app import flow
+from tunewright.app.loaded import base_of, models_of
 from tunewright.app.project import Project, open_project
 from tunewright.core import events
 from tunewright.core.errors import Stopped, UserError
@@ -182,7 +183,7 @@ def test_an_adapter_loads_in_plain_peft_and_computes_the_same(
     with torch.no_grad():
         untuned = base(tokens).logits
         plain = PeftModel.from_pretrained(base, folder).eval()(tokens).logits
-        models = flow.models_of(project, run, base=flow.base_of(project, silent))
+        models = models_of(project, run, base=base_of(project, silent))
         ours = models.tuned.model(tokens).logits  # pyright: ignore[reportAttributeAccessIssue]
     torch.testing.assert_close(plain, ours, rtol=1e-6, atol=1e-6)
     assert (plain - untuned).abs().max() > 1e-2

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tunewright.app import flow
+from tunewright.app.loaded import base_of, models_of
 from tunewright.app.project import Project
 from tunewright.core.errors import UserError
 from tunewright.core.events import Emit
 from tunewright.core.nouns import Run
 from tunewright.core.ports import LanguageModel, Message
 from tunewright.evaluate.evaluate import Models
-from tunewright.text.chat import ChatFormat, load_chat
+from tunewright.text.chat import ChatFormat
 
 MAX_NEW_TOKENS = 256
 
@@ -58,11 +58,9 @@ def open_talk(project: Project, emit: Emit, *, run: Run | None = None) -> Talk:
             where=str(project.file),
             do=f"Run: tunewright train {project.file.parent.name}",
         )
-    base = flow.base_of(project, emit)
-    chat = load_chat(base.path)
-    flow.check_base(found, base, chat=chat)
-    models = flow.models_of(project, found, base=base)
-    return Talk(chat, models, found, project.recipe.data.system, base.context_tokens)
+    base = base_of(project, emit)
+    models = models_of(project, found, base=base)
+    return Talk(base.chat, models, found, project.recipe.data.system, base.found.context_tokens)
 
 
 def newest_run(project: Project) -> Run | None:

@@ -11,10 +11,10 @@ from tunewright.app.cli import options, out
 from tunewright.app.cli.late import Late
 from tunewright.core.errors import UserError
 
-chats = Late("tunewright.text.chat")
 datasets = Late("tunewright.data.dataset")
 documents = Late("tunewright.app.cli.documents")
 flow = Late("tunewright.app.flow")
+loaded = Late("tunewright.app.loaded")
 progress = Late("tunewright.app.cli.progress")
 projects = Late("tunewright.app.project")
 tables = Late("tunewright.app.cli.tables")
@@ -31,7 +31,7 @@ def command(
     with progress.watch(quiet=quiet) as emit:
         project = projects.open_project(path, sets=sets, home=home)
         version = flow.prepare(project, emit)
-        chat = chats.load_chat(flow.base_of(project, emit).path)
+        chat = loaded.base_of(project, emit).chat
     rows = datasets.open_dataset(project.workspace, version).split(split)
     refuse_outside(row, split, count=len(rows))
     view = look(rows, row, chat=chat, loss_on=project.recipe.objective.loss_on)

@@ -1,0 +1,67 @@
+"""The models of a project: its base with the chat format, and the tuned one beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tunewright.app import resolve
+from tunewright.app.project import Project
+from tunewright.core.errors import UserError
+from tunewright.core.events import Emit
+from tunewright.core.nouns import Run
+from tunewright.core.ports import LanguageModel
+from tunewright.evaluate.evaluate import Models
+from tunewright.models.find import FoundModel, find
+from tunewright.models.language_model import TransformersLanguageModel
+from tunewright.models.load import load
+from tunewright.text.chat import ChatFormat, load_chat
+
+
+@dataclass(frozen=True)
+class Base:
+    """Where the base model lies, and how it writes conversations."""
+
+    found: FoundModel
+    chat: ChatFormat
+
+
+def base_of(project: Project, emit: Emit) -> Base:
+    """The base model of a project, converted or fetched if need be; its weights are not loaded yet."""
+    found = find(project.recipe.model, folder=project.folder, workspace=project.workspace, emit=emit)
+    return Base(found, load_chat(found.path))
+
+
+def check_context(max_tokens: int, base: Base) -> None:
+    """Raise UserError for examples that the base model was not made to read."""
+    context = base.found.context_tokens
+    if context is not None and max_tokens > context:
+        raise UserError(
+            f"examples of {max_tokens} tokens are longer than the model reads ({context}).",
+            where="data.max_tokens",
+            do=f"Lower it to at most {context}, or choose another model.",
+        )
+
+
+def check_base(run: Run, base: Base) -> None:
+    """Raise UserError when the base model or its template is not what the run was trained on."""
+    if (run.model.base_digest, run.model.chat_digest) != (base.found.digest, base.chat.digest):
+        raise UserError(
+            "the base model or its chat template is not the one that this run was trained on.",
+            where=str(base.found.path),
+            do="Bring it back, or train again.",
+        )
+
+
+def models_of(project: Project, run: Run, *, base: Base) -> Models:
+    """The tuned model of a run and its base, loaded; an adapter shares the base's weights.
+
+    Raises UserError when the base is not what the run was trained on.
+    """
+    check_base(run, base)
+    method = resolve.part("methods", project.recipe.method)
+    folder, precision = base.found.path, run.model.precision
+    model = method.load(load(folder, precision=precision), project.workspace.models / run.name)
+    tuned: LanguageModel = TransformersLanguageModel(model)
+    if method.adapts:
+        return Models(tuned.without_adapter(), tuned)
+    return Models(TransformersLanguageModel(load(folder, precision=precision)), tuned)
