@@ -43,13 +43,16 @@ def tunewright(*words: str, home: Path, capture: bool = False) -> str:
 
 
 def accuracy(measured: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The accuracy of generated labels, and what falls short of the demo's promise."""
-    found = measured["suites"]["labels_generated"]["accuracy"]
+    """The accuracy of what the tuned model writes against the base's best chance, and what falls short of the promise.
+
+    The base's best chance is its best way of answering and its best prompt, also choosing among the known labels.
+    """
+    found = measured["suites"]["labels_best"]["accuracy"]
     short: list[str] = []
     if found["tuned"] < LEAST_ACCURACY:
         short.append(f"the tuned model answers {found['tuned']:.1%} right, the demo promises {LEAST_ACCURACY:.0%}.")
     if not (found["difference"] > 0 and found["p"] < REAL):
-        short.append(f"the gain over the base's best prompt is {found['difference']:.1%} (p = {found['p']:.2g}).")
+        short.append(f"the gain over the base's best chance is {found['difference']:.1%} (p = {found['p']:.2g}).")
     return found, short
 
 
@@ -58,7 +61,7 @@ def summary(found: dict[str, Any], *, report: Path, seconds: float, home: Path) 
     before = "" if home == FOLDER / ".tunewright" else f"TUNEWRIGHT_HOME={home.relative_to(ROOT)} "
     low, high = found["interval"]
     return f"""
-Right answers on {found["n"]} test rows: base {found["base"]:.1%} (on its best prompt), tuned {found["tuned"]:.1%}.
+Right answers on {found["n"]} test rows: base {found["base"]:.1%} (its best chance), tuned {found["tuned"]:.1%}.
 Difference {found["difference"]:.1%} (95 % interval {low:.1%} to {high:.1%}), McNemar's exact p = {found["p"]:.2g}.
 Took {seconds / 60:.1f} minutes.
 
