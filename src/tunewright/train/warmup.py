@@ -1,20 +1,24 @@
-"""What all schedules share: warm-up steps, and how far the fall has come."""
+"""What all schedules share: a rise from above zero, then a fall of some shape down to a floor."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+
+def factor(step: int, total_steps: int, *, warmup: float | int, floor: float, shape: Callable[[float], float]) -> float:
+    """Multiplier of the base rate for the update number `step` (from 1), in [0, 1].
+
+    `warmup` is a share of the run (a float) or a number of steps (an int); `shape` maps the share of the fall that lies
+    behind the step, in [0, 1), to a height between 1 and 0.
+    """
+    rise = warmup_steps(warmup, total_steps)
+    if step <= rise:
+        return step / (rise + 1)
+    behind = min(1.0, (step - 1 - rise) / max(1, total_steps - rise))
+    return floor + (1 - floor) * shape(behind)
+
 
 def warmup_steps(warmup: float | int, total_steps: int) -> int:
-    """Steps of warm-up: a share of the run (a float), or a number of steps (an int)."""
+    """Steps of warm-up, at most all."""
     steps = round(warmup * total_steps) if isinstance(warmup, float) else warmup
     return min(steps, total_steps)
-
-
-def fallen(step: int, total_steps: int, *, warmup: int) -> float:
-    """Share of the fall that lies behind `step` (from 1), in [0, 1]; negative values never occur."""
-    rest = max(1, total_steps - warmup)
-    return min(1.0, max(0.0, (step - 1 - warmup) / rest))
-
-
-def rising(step: int, *, warmup: int) -> float | None:
-    """The factor while warming up, (0, 1), or None once that is over."""
-    return step / (warmup + 1) if step <= warmup else None

@@ -5,7 +5,12 @@ from __future__ import annotations
 import math
 
 from tunewright.recipe.options.schedules.cosine import Options
-from tunewright.train.warmup import fallen, rising, warmup_steps
+from tunewright.train import warmup
+
+
+def half_cosine(fall: float) -> float:
+    """From 1 at 0 to 0 at 1."""
+    return (1 + math.cos(math.pi * fall)) / 2
 
 
 class Work:
@@ -16,9 +21,5 @@ class Work:
 
     def factor(self, step: int, total_steps: int) -> float:
         """Multiplier of the base rate for the update number `step` (from 1)."""
-        warmup = warmup_steps(self.options.warmup, total_steps)
-        up = rising(step, warmup=warmup)
-        if up is not None:
-            return up
-        fall = (1 + math.cos(math.pi * fallen(step, total_steps, warmup=warmup))) / 2
-        return self.options.floor + (1 - self.options.floor) * fall
+        options = self.options
+        return warmup.factor(step, total_steps, warmup=options.warmup, floor=options.floor, shape=half_cosine)

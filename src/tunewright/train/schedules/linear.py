@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tunewright.recipe.options.schedules.linear import Options
-from tunewright.train.warmup import fallen, rising, warmup_steps
+from tunewright.train import warmup
 
 
 class Work:
@@ -14,8 +14,5 @@ class Work:
 
     def factor(self, step: int, total_steps: int) -> float:
         """Multiplier of the base rate for the update number `step` (from 1)."""
-        warmup = warmup_steps(self.options.warmup, total_steps)
-        up = rising(step, warmup=warmup)
-        if up is not None:
-            return up
-        return self.options.floor + (1 - self.options.floor) * (1 - fallen(step, total_steps, warmup=warmup))
+        options = self.options
+        return warmup.factor(step, total_steps, warmup=options.warmup, floor=options.floor, shape=lambda fall: 1 - fall)
