@@ -50,12 +50,7 @@ def micro_batches(rows: NDArray[np.int64], lengths: NDArray[np.int64], *, budget
     Raises UserError when one row alone is over the budget.
     """
     by_length = rows[np.lexsort((rows, lengths[rows]))]
-    if lengths[by_length[-1]] > budget_tokens:
-        raise UserError(
-            f"the longest example has {lengths[by_length[-1]]} tokens, more than one pass may hold ({budget_tokens}).",
-            where="training.micro_batch_tokens",
-            do="Raise it to data.max_tokens, or lower data.max_tokens.",
-        )
+    check_longest(int(lengths[by_length[-1]]), budget_tokens=budget_tokens)
     pack: list[int] = []
     used = 0
     for row in by_length:
@@ -65,3 +60,13 @@ def micro_batches(rows: NDArray[np.int64], lengths: NDArray[np.int64], *, budget
         pack.append(int(row))
         used += int(lengths[row])
     yield pack
+
+
+def check_longest(longest_tokens: int, *, budget_tokens: int) -> None:
+    """Raise UserError when one row alone is over the budget of a pass."""
+    if longest_tokens > budget_tokens:
+        raise UserError(
+            f"the longest example has {longest_tokens} tokens, more than one pass may hold ({budget_tokens}).",
+            where="training.micro_batch_tokens",
+            do="Raise it to data.max_tokens, or lower data.max_tokens.",
+        )

@@ -16,12 +16,13 @@ from tunewright.core.events import AnyEvent, Emit, Event, EventFile, Note, RunRe
 from tunewright.core.nouns import DatasetVersion, ModelVersion, Run
 from tunewright.core.ports import Chat
 from tunewright.core.workspace import Workspace, lock, write_json, write_text
-from tunewright.data.dataset import Dataset, Split
+from tunewright.data.dataset import Dataset
 from tunewright.models.find import FoundModel
 from tunewright.models.forward import causal_lm, prepare_for_packing
 from tunewright.models.load import load
 from tunewright.models.version import write_model_version
 from tunewright.recipe.recipe import Recipe
+from tunewright.train.batches import check_longest
 from tunewright.train.checkpoints import CheckpointStore
 from tunewright.train.loop import Bench, Hooks, Loop
 from tunewright.train.masters import Masters
@@ -112,7 +113,8 @@ def _set_threads(folder: Path, emit: Emit) -> None:
 def _bench(inputs: TrainInputs, parts: TrainParts) -> Bench:
     recipe = inputs.recipe
     train_split = inputs.dataset.split("train")
-    _check_lengths(train_split, budget_tokens=recipe.training.micro_batch_tokens)
+    budget_tokens = recipe.training.micro_batch_tokens
+    check_longest(int(train_split.lengths.max()), budget_tokens=budget_tokens)
     model = load(inputs.base.path, precision=inputs.settings.precision)
     prepare_for_packing(model, train_split.encoded(0))
     model = parts.method.attach(model, seed=recipe.training.seed)
@@ -123,7 +125,7 @@ def _bench(inputs: TrainInputs, parts: TrainParts) -> Bench:
     has_validation = inputs.version.receipt.splits.get("validation", 0) > 0
     validation = inputs.dataset.split("validation") if has_validation else None
     if validation is not None:
-        _check_lengths(validation, budget_tokens=recipe.training.micro_batch_tokens)
+        check_longest(int(validation.lengths.max()), budget_tokens=budget_tokens)
     return Bench(model, masters, optimiser, parts, train_split, validation)
 
 
@@ -135,17 +137,6 @@ def _checkpointer(bench: Bench, inputs: TrainInputs, *, file: EventFile) -> Call
         _write_weights(bench, inputs, target=target)
 
     return write
-
-
-def _check_lengths(split: Split, *, budget_tokens: int) -> None:
-    """Find out before the first step that a row fits in no pass."""
-    longest = int(split.lengths.max())
-    if longest > budget_tokens:
-        raise UserError(
-            f"the longest example has {longest} tokens, more than one pass may hold ({budget_tokens}).",
-            where="training.micro_batch_tokens",
-            do="Raise it to data.max_tokens, or lower data.max_tokens.",
-        )
 
 
 def _sampler(bench: Bench, inputs: TrainInputs, *, emit: Emit) -> Callable[[int], None]:
