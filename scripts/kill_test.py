@@ -2,6 +2,9 @@
 
     python scripts/kill_test.py --method lora            # the real model, 60 steps, 10 kills
     python scripts/kill_test.py --method full --kills 10
+    python scripts/kill_test.py --set model.weights=nf4
+    python scripts/kill_test.py --set training.optimiser=schedule_free
+    python scripts/kill_test.py --processes 2
 
 Ends with "equal: ..." and 0 when the weights' digest and every step's loss are bit-equal, else with 1.
 """
@@ -50,10 +53,11 @@ def main() -> int:
         encoding="utf-8",
     )
     try:
-        whole = finish(recipe, work / "whole")
+        command = Command(recipe, asked)
+        whole = finish(command, work / "whole")
         share(work / "whole", work / "broken")
-        kills = break_often(recipe, work / "broken", steps=asked.steps, kills=asked.kills, seed=asked.seed)
-        broken = finish(recipe, work / "broken")
+        kills = break_often(command, work / "broken", steps=asked.steps, kills=asked.kills, seed=asked.seed)
+        broken = finish(command, work / "broken")
         return verdict(work, whole=whole, broken=broken, kills=kills)
     finally:
         if not asked.keep:
@@ -65,6 +69,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--method", default="lora", help="a method as a recipe names it")
     parser.add_argument("--model", default="builtin:smollm2-135m-instruct")
+    parser.add_argument("--set", dest="sets", action="append", default=[], help="a key of the recipe: KEY=VALUE")
+    parser.add_argument("--processes", type=int, default=1, help="that train together; all are killed at once")
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
@@ -73,14 +79,24 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def command(recipe: Path, home: Path) -> list[str]:
-    """The same command each time."""
-    return [sys.executable, "-m", "tunewright", "train", str(recipe), "--home", str(home), "--json"]
+class Command:
+    """The same command each time, for a workspace."""
+
+    def __init__(self, recipe: Path, asked: argparse.Namespace) -> None:
+        self.recipe = recipe
+        self.more = [word for setting in asked.sets for word in ("--set", setting)]
+        if asked.processes > 1:
+            self.more += ["--processes", str(asked.processes)]
+
+    def words(self, home: Path) -> list[str]:
+        """The command as the system takes it."""
+        start = [sys.executable, "-m", "tunewright", "train", str(self.recipe), "--home", str(home), "--json"]
+        return start + self.more
 
 
-def finish(recipe: Path, home: Path) -> dict[str, object]:
+def finish(command: Command, home: Path) -> dict[str, object]:
     """Train to the end; returns the command's document."""
-    done = subprocess.run(command(recipe, home), capture_output=True, text=True, check=False)
+    done = subprocess.run(command.words(home), capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"training failed with {done.returncode}:\n{done.stdout}\n{done.stderr}")
     return json.loads(done.stdout)
@@ -94,7 +110,7 @@ def share(whole: Path, broken: Path) -> None:
         shutil.copytree(whole / "index" / "data", broken / "index" / "data")
 
 
-def break_often(recipe: Path, home: Path, *, steps: int, kills: int, seed: int) -> list[int]:
+def break_often(command: Command, home: Path, *, steps: int, kills: int, seed: int) -> list[int]:
     """Start and kill; each kill falls at a random moment after a random number of new steps. Returns the steps."""
     rng = random.Random(seed)
     killed: list[int] = []
@@ -102,7 +118,7 @@ def break_often(recipe: Path, home: Path, *, steps: int, kills: int, seed: int) 
         at = last_step(home)
         target = min(steps - 1, at + rng.randint(1, max(1, 2 * (steps - at) // (left + 1))))
         process = subprocess.Popen(
-            command(recipe, home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+            command.words(home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
         while process.poll() is None and last_new_step(home) < target:
             time.sleep(0.01)

@@ -27,7 +27,13 @@ with lock(Path(sys.argv[1]), purpose="train"):
 
 
 def record(name: str) -> ModelVersion:
-    facts = {"base": "b", "base_digest": "d", "method": "lora", "chat_digest": "c", "precision": "fp32"}
+    facts = {
+        "base": "b",
+        "base_digest": "d",
+        "method": "lora",
+        "chat_digest": "c",
+        "numbers": {"weights": "fp32", "products": "fp32"},
+    }
     return ModelVersion.model_validate({"name": name, "key": "k", "trained_parameters": 3, **facts})
 
 

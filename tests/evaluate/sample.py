@@ -11,6 +11,7 @@ from tunewright.core.nouns import (
     DatasetVersion,
     Evaluation,
     ModelVersion,
+    Numbers,
     Receipt,
     RowCounts,
     Run,
@@ -81,7 +82,7 @@ def run() -> Run:
     """150 steps of LoRA."""
     model = ModelVersion(
         name=digest("a"), key=digest("b"), base="builtin:smollm2-135m-instruct", base_digest=digest("5"), method="lora",
-        chat_digest=digest("c"), precision="bf16", trained_parameters=4_884_480,
+        chat_digest=digest("c"), numbers=Numbers(weights="bf16", products="bf16"), trained_parameters=4_884_480,
     )  # fmt: skip
     return Run(
         name=digest("f"), key=digest("e"), made_at="2026-11-22T12:40:11Z", recipe=recipe(),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.evaluate.fakes import scorers, suite
+from tests.models.numbers import plain
 from tunewright.core import catalog
 from tunewright.core.events import silent
 from tunewright.core.nouns import DatasetVersion
@@ -73,8 +74,8 @@ def test_label_tokens_are_the_templates_own(task: Task) -> None:
 
 
 def test_a_whole_evaluation_and_its_report(task: Task, tiny_model_folder: Path) -> None:
-    base = TransformersLanguageModel(load(tiny_model_folder, precision="fp32"))
-    other = TransformersLanguageModel(load(tiny_model_folder, precision="bf16"))
+    base = TransformersLanguageModel(load(tiny_model_folder, numbers=plain("fp32")))
+    other = TransformersLanguageModel(load(tiny_model_folder, numbers=plain("bf16")))
     found = evaluate([suite("heldout"), suite("labels")], Models(base, other), task=task, emit=silent)
     assert set(found.suites) == {"heldout", "labels_best", "labels_generated", "labels_ranked"}
     assert found.suites["heldout"]["loss"].base == pytest.approx(found.suites["heldout"]["loss"].tuned, rel=0.05)

@@ -15,7 +15,7 @@ from torch import nn
 from transformers import AutoModelForCausalLM
 
 from tunewright.core import catalog
-from tunewright.core.ports import AnsweredRow, Encoded, Message, Row, RowProblem
+from tunewright.core.ports import AnsweredRow, Encoded, Measured, Message, Row, RowProblem, TrackedRun
 
 BAD_FILES = {
     "empty": b"",
@@ -168,7 +168,7 @@ def objective_counts_add_up(objective: Any) -> list[str]:
 def optimiser_goes_down_and_resumes(optimiser: Any) -> list[str]:
     """A step lowers a loss; from a saved state the next step is the same, bit for bit."""
     first, second = (nn.Parameter(torch.full((2, 2), 3.0)) for _ in range(2))
-    one, two = (optimiser.build({"w": each}, learning_rate=0.1) for each in (first, second))
+    one, two = (optimiser.build({"w": each}, learning_rate=0.1, rates={}) for each in (first, second))
     _update(one, first)
     problems = [] if float(first.detach().abs().sum()) < 12 else ["a step does not lower the loss"]
     _update(two, second)
@@ -183,6 +183,17 @@ def _update(optimiser: Any, parameter: nn.Parameter) -> None:
     optimiser.zero_grad(set_to_none=True)
     (parameter**2).sum().backward()
     optimiser.step()
+
+
+def tracker_takes_numbers(tracker: Any, folder: Path) -> list[str]:
+    """A tracker opens a run, takes its numbers and closes; the same key goes on."""
+    run = TrackedRun("contract", "0" * 64, folder, {"name": "contract"}, {"threads": 1})
+    numbers = [Measured(step, 1000.0 + step, {"loss": 1.0 / step}) for step in (1, 2)]
+    for first, status in ((0, "stopped"), (1, "done")):
+        tracker.open(run)
+        tracker.send(numbers[first : first + 1])
+        tracker.close(status=status, results={"loss": 0.5})
+    return []
 
 
 def method_trains_what_it_says(method: Any, model_folder: Path, *, folder: Path) -> list[str]:
@@ -234,6 +245,7 @@ CONTRACTS: dict[str, Contract] = {
     "suites": lambda part, _model, _folder: suite_names_scorers(part),
     "objectives": lambda part, _model, _folder: objective_counts_add_up(part),
     "optimisers": lambda part, _model, _folder: optimiser_goes_down_and_resumes(part),
+    "trackers": lambda part, _model, folder: tracker_takes_numbers(part, folder),
     "methods": lambda part, model, folder: method_trains_what_it_says(part, model, folder=folder),
 }
 """What a kind promises, given a part, the folder of a tiny model, and an empty folder."""

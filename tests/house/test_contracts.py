@@ -89,7 +89,7 @@ class MeanObjective:
 
 
 class WrongOptimiser:
-    def build(self, parameters: Any, *, learning_rate: float) -> torch.optim.Optimizer:
+    def build(self, parameters: Any, *, learning_rate: float, rates: Any) -> torch.optim.Optimizer:
         return torch.optim.SGD(parameters.values(), lr=learning_rate, maximize=True)
 
 
@@ -99,7 +99,7 @@ class ForgetfulAdam(torch.optim.Adam):
 
 
 class ForgetfulOptimiser:
-    def build(self, parameters: Any, *, learning_rate: float) -> torch.optim.Optimizer:
+    def build(self, parameters: Any, *, learning_rate: float, rates: Any) -> torch.optim.Optimizer:
         return ForgetfulAdam(parameters.values(), lr=learning_rate)
 
 

@@ -29,6 +29,7 @@ PORTS: dict[str, type] = {
     "schedules": ports.Schedule,
     "scorers": ports.Scorer,
     "suites": Suite,
+    "trackers": ports.Tracker,
 }
 SCALARS = 12
 

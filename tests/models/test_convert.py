@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from tests.conftest import CHAT_TEMPLATE
+from tests.models.numbers import plain
 from tunewright.core.errors import UserError
 from tunewright.core.events import Event, silent
 from tunewright.core.workspace import Workspace
@@ -100,8 +101,8 @@ def test_two_at_once_make_one_folder_with_the_same_model(tiny_model_folder: Path
 
 
 def check_same(original: Path, made: Path) -> None:
-    expected = load(original, precision="fp32").to(torch.bfloat16).state_dict()
-    state = load(made, precision="bf16").state_dict()
+    expected = load(original, numbers=plain("fp32")).to(torch.bfloat16).state_dict()
+    state = load(made, numbers=plain("bf16")).state_dict()
     assert expected.keys() == state.keys()
     assert all(torch.equal(state[name], tensor) for name, tensor in expected.items())
     assert (made / "chat_template.jinja").read_text() == CHAT_TEMPLATE

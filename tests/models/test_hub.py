@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
+from tests.models.numbers import plain
 from tests.models.small_hub import COMMIT, NAME, Hub, serving
 from tunewright.core.errors import OutsideError, UserError
 from tunewright.core.events import Event, Note, Progress, silent
@@ -46,7 +47,7 @@ def test_a_model_arrives_pinned_whole_and_without_code(hub: Hub, workspace: Work
     names = {path.name for path in model.path.iterdir()}
     assert WEIGHTS in names and "chat_template.jinja" in names
     assert not {"README.md", "modeling_evil.py", "pytorch_model.bin", ".cache"} & names
-    assert load(model.path, precision="fp32").config.hidden_size == 64
+    assert load(model.path, numbers=plain("fp32")).config.hidden_size == 64
     assert any(isinstance(event, Note) and COMMIT in event.text for event in events)
     last = [event for event in events if isinstance(event, Progress)][-1]
     assert last.done == last.total == sum(len(hub.files[name]) for name in names)

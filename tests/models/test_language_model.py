@@ -12,6 +12,7 @@ from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer
 from transformers import AttentionInterface, AutoConfig, AutoModelForCausalLM
 
+from tests.models.numbers import plain
 from tunewright.core.ports import ScoreItem
 from tunewright.models.find import FoundModel
 from tunewright.models.language_model import TransformersLanguageModel
@@ -134,7 +135,7 @@ def test_some_answers_stop_early_and_some_do_not() -> None:
 
 
 def test_float32_equals_transformers_generate(tiny_model_folder: Path) -> None:
-    model = load(tiny_model_folder, precision="fp32")
+    model = load(tiny_model_folder, numbers=plain("fp32"))
     assert_scores(model, items(), 1e-5)
     prompts = [item.prompt for item in items()]
     answers = TransformersLanguageModel(model).generate(prompts, max_new_tokens=10, stop=STOP)
@@ -263,7 +264,7 @@ QUESTION = "<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_sta
 
 def test_the_real_model_answers(smollm2: FoundModel) -> None:
     tokenizer = Tokenizer.from_file(str(smollm2.path / "tokenizer.json"))
-    model = TransformersLanguageModel(load(smollm2.path, precision="bf16"))
+    model = TransformersLanguageModel(load(smollm2.path, numbers=plain("bf16")))
     answer = model.generate([tokenizer.encode(QUESTION).ids], max_new_tokens=12, stop=STOP)[0]
     assert tokenizer.decode(answer.tokens) == "The capital of France is Paris." and answer.finish == "stop"
 
@@ -275,5 +276,5 @@ def test_the_real_model_scores_as_plain_passes(smollm2: FoundModel) -> None:
     answers = ["Paris", "Lima", "Wellington", "Yamoussoukro", "I do not know"]
     continuations = tuple(tuple(tokenizer.encode(answer).ids) for answer in answers)
     given = [ScoreItem(tuple(tokenizer.encode(prompt).ids), continuations) for prompt in prompts]
-    assert_scores(load(smollm2.path, precision="fp32"), given, 1e-4)
-    assert_scores(load(smollm2.path, precision="fp64"), given, 1e-6)
+    assert_scores(load(smollm2.path, numbers=plain("fp32")), given, 1e-4)
+    assert_scores(load(smollm2.path, numbers=plain("fp64")), given, 1e-6)

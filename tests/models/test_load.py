@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.models.numbers import plain
 from tunewright.core.errors import UserError
 from tunewright.models.load import load, resolve_precision
 
@@ -23,7 +24,7 @@ def copy(tiny_model_folder: Path, tmp_path: Path) -> Path:
     ("precision", "dtype"), [("bf16", torch.bfloat16), ("fp32", torch.float32), ("fp64", torch.float64)]
 )
 def test_precision_attention_and_ties(precision: str, dtype: torch.dtype, tiny_model_folder: Path) -> None:
-    model = load(tiny_model_folder, precision=precision)  # type: ignore[arg-type]
+    model = load(tiny_model_folder, numbers=plain(precision))  # type: ignore[arg-type]
     assert {parameter.dtype for parameter in model.parameters()} == {dtype}
     assert not model.training
     assert model.config._attn_implementation == "sdpa"
@@ -31,7 +32,7 @@ def test_precision_attention_and_ties(precision: str, dtype: torch.dtype, tiny_m
 
 
 def test_weights_are_those_of_the_file(tiny_model_folder: Path) -> None:
-    model = load(tiny_model_folder, precision="fp32")
+    model = load(tiny_model_folder, numbers=plain("fp32"))
     for name, tensor in load_file(tiny_model_folder / "model.safetensors").items():
         assert torch.equal(model.state_dict()[name], tensor)
 
@@ -41,7 +42,7 @@ def test_a_missing_weight_is_not_filled_with_random_numbers(copy: Path) -> None:
     weights.pop("model.layers.1.mlp.up_proj.weight")
     save_file(weights, copy / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(UserError, match=r"1 weights are missing, among them model\.layers\.1\.mlp\.up_proj\.weight"):
-        load(copy, precision="fp32")
+        load(copy, numbers=plain("fp32"))
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_a_config_that_does_not_fit_is_one_sentence(change: dict[str, object], c
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps(config | change))
     with pytest.raises(UserError, match="cannot be loaded") as caught:
-        load(copy, precision="fp32")
+        load(copy, numbers=plain("fp32"))
     assert "\n" not in str(caught.value)
 
 
@@ -77,5 +78,5 @@ def test_a_precision_that_was_asked_for_stands() -> None:
 
 
 def test_loading_leaves_nothing_on_standard_error(tiny_model_folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    load(tiny_model_folder, precision="fp32")
+    load(tiny_model_folder, numbers=plain("fp32"))
     assert capfd.readouterr() == ("", "")

@@ -11,8 +11,8 @@ from tunewright.recipe.explain import every_key, explain
 def test_a_key_with_its_default_and_why() -> None:
     assert explain("training.micro_batch_tokens").splitlines() == [
         "training.micro_batch_tokens",
-        "  Tokens computed at once; the result depends on it by rounding only.",
-        "  Allowed: a whole number of at least 16.",
+        "  Tokens computed at once; the result depends on it by rounding only. auto: measured with real steps.",
+        '  Allowed: a whole number of at least 16 or "auto".',
         "  Default: 4096.",
         "  Why: enough to fill a processor's matrix units, about 1.6 GB of activations on a 135M model.",
         "  Unit: tokens.",

@@ -42,7 +42,7 @@ def test_every_mistake_is_said_at_once_with_line_path_and_nearest_name(tmp_path:
         'recipe.yaml:4: data.trian: there is no key "trian" here. Did you mean "train"?',
         'recipe.yaml:7: method.rnk: there is no key "rnk" here. Did you mean "rank"?',
         'recipe.yaml:9: training.lerning_rate: there is no key "lerning_rate" here. Did you mean "learning_rate"?',
-        "recipe.yaml:10: training.batch_size: must be a whole number of at least 1 and at most 1,000,000, "
+        'recipe.yaml:10: training.batch_size: must be a whole number of at least 1 and at most 1,000,000 or "auto", '
         'not "lots". More: tunewright explain training.batch_size',
         'recipe.yaml:11: training.optimiser: no optimiser is called "adamm". Did you mean "adamw"?',
     ]

@@ -13,7 +13,9 @@ from safetensors.torch import save_file
 from tunewright.core.errors import OutsideError, UserError
 from tunewright.core.events import CheckpointRefused, Event
 from tunewright.models import tensors
-from tunewright.train.checkpoints import CheckpointStore, size_bytes
+from tunewright.models.tensors import read_weights
+from tunewright.recipe.recipe import CheckpointOptions
+from tunewright.train.checkpoints import CheckpointStore, State, size_bytes
 
 
 def trained(steps: int) -> tuple[torch.nn.Parameter, torch.optim.Optimizer]:
@@ -35,13 +37,18 @@ def writer(weight: torch.Tensor) -> Callable[[Path], None]:
 
 
 def store_in(folder: Path, seen: list[Event], *, keep: int = 2, budget: int = 10**9) -> CheckpointStore:
-    return CheckpointStore(folder, keep=keep, disk_budget_bytes=budget, emit=seen.append)
+    options = CheckpointOptions(keep=keep, disk_budget=budget)
+    return CheckpointStore(folder, options=options, read_model=read_weights, emit=seen.append)
+
+
+def state(step: int, write: Callable[[Path], None], optimiser: torch.optim.Optimizer) -> State:
+    return State(step, optimiser.state_dict(), {"ended": False}, write)
 
 
 def test_what_is_saved_comes_back_to_the_bit(tmp_path: Path) -> None:
     weight, optimiser = trained(3)
     store = store_in(tmp_path, [])
-    store.save(3, write_model=writer(weight), optimiser=optimiser)
+    store.save(state(3, writer(weight), optimiser))
     found = store.newest()
     assert found is not None and found.step == 3
     other, fresh = trained(0)
@@ -61,7 +68,7 @@ def test_a_damaged_one_is_refused_and_the_one_before_it_taken(tmp_path: Path, fi
     weight, optimiser = trained(2)
     store = store_in(tmp_path, seen)
     for step in (4, 8):
-        store.save(step, write_model=writer(weight), optimiser=optimiser)
+        store.save(state(step, writer(weight), optimiser))
     path = store.paths()[-1] / file
     content = bytearray(path.read_bytes())
     if damage == "flip":
@@ -80,13 +87,13 @@ def test_only_the_newest_are_kept_and_the_budget_holds(tmp_path: Path) -> None:
     weight, optimiser = trained(1)
     store = store_in(tmp_path, [], keep=3)
     for step in range(1, 6):
-        store.save(step, write_model=writer(weight), optimiser=optimiser)
+        store.save(state(step, writer(weight), optimiser))
     assert [path.name for path in store.paths()] == ["step-00000003", "step-00000004", "step-00000005"]
     one = size_bytes(store.paths()[-1])
     tight = store_in(tmp_path, [], keep=3, budget=int(one * 2.5))
-    tight.save(6, write_model=writer(weight), optimiser=optimiser)
+    tight.save(state(6, writer(weight), optimiser))
     assert [path.name for path in tight.paths()] == ["step-00000005", "step-00000006"], "the newest is never given up"
-    tight.save(7, write_model=writer(weight), optimiser=optimiser)
+    tight.save(state(7, writer(weight), optimiser))
     assert [path.name for path in tight.paths()] == ["step-00000006", "step-00000007"]
     with pytest.raises(UserError, match=r"training.checkpoints.disk_budget: two checkpoints of this run take"):
         tight.check_budget(2 * one)
@@ -102,7 +109,7 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
         raise RuntimeError("killed")
 
     with pytest.raises(RuntimeError):
-        store.save(1, write_model=fail, optimiser=optimiser)
+        store.save(state(1, fail, optimiser))
     assert list(tmp_path.iterdir()) == []
     assert store.newest() is None
 
@@ -115,5 +122,5 @@ def test_a_full_disk_is_said_in_a_sentence(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(tensors, "save_file", full)
     with pytest.raises(OutsideError, match="the disk is full"):
-        store_in(tmp_path, []).save(1, write_model=writer(weight), optimiser=optimiser)
+        store_in(tmp_path, []).save(state(1, writer(weight), optimiser))
     assert list(tmp_path.iterdir()) == []

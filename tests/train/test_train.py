@@ -2,77 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
+from tests.train.runs import Crash, crash_at, history, losses, project_in
 from tunewright.app import flow
 from tunewright.app.loaded import base_of, models_of
-from tunewright.app.project import Project, open_project
-from tunewright.core import events
 from tunewright.core.errors import Stopped, UserError
 from tunewright.core.events import CheckpointRefused, Event, RunResumed, Sampled, StepDone, Validated, silent
-from tunewright.core.nouns import Run
 from tunewright.core.workspace import lock
-from tunewright.train.masters import Masters
-from tunewright.train.train import run_folder
-
-COLOURS = {"red": ["blood", "fire", "rose"], "green": ["grass", "leaf", "moss"], "blue": ["sky", "sea", "ice"]}
-
-
-@pytest.fixture
-def recipe(tmp_path: Path, tiny_model_folder: Path) -> Path:
-    """A recipe over 60 labelled rows for the tiny model."""
-    rows = [
-        {"text": f"The colour of {thing} number {number}?", "label": colour}
-        for colour, things in COLOURS.items()
-        for thing in things
-        for number in range(7)
-    ]
-    (tmp_path / "rows.jsonl").write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
-    path = tmp_path / "recipe.yaml"
-    path.write_text(
-        "name: colours\n"
-        f"model: {{name: {tiny_model_folder}, precision: fp32}}\n"
-        "data: rows.jsonl\n"
-        "training: {max_steps: 12, batch_size: 4, learning_rate: 1e-2, checkpoint_every: 3, evaluate_every: 4,\n"
-        "  micro_batch_tokens: 256, seed: 5}\n",
-        encoding="utf-8",
-    )
-    return path
-
-
-def project_in(recipe: Path, home: str, *sets: str) -> Project:
-    return open_project(recipe, sets=sets, home=recipe.parent / home)
-
-
-def history(project: Project, run: Run) -> list[Any]:
-    return events.standing(events.read(run_folder(project.workspace, run.key) / "events.jsonl"))
-
-
-def losses(project: Project, run: Run) -> list[float]:
-    return [event.loss for event in history(project, run) if isinstance(event, StepDone)]
-
-
-class Crash(RuntimeError):
-    """Stands for the end of the process."""
-
-
-def crash_at(step: int) -> Any:
-    def emit(event: Event) -> None:
-        if isinstance(event, StepDone) and event.step == step:
-            raise Crash
-
-    return emit
-
+from tunewright.train.inputs import run_folder
 
 METHODS = ["method={type: lora, rank: 4, dropout: 0.2}", "method=full"]
 
@@ -199,18 +145,6 @@ def test_a_full_model_loads_in_plain_transformers(recipe: Path, tiny_model_folde
     assert (plain - untuned).abs().max() > 1e-2
 
 
-def test_a_rate_that_breaks_the_run_stops_it_with_the_cause(recipe: Path) -> None:
-    project = project_in(
-        recipe,
-        "home",
-        "training.learning_rate=10",
-        "method=full",
-        "training.optimiser={type: adamw, weight_decay: 1e6}",
-    )
-    with pytest.raises(UserError, match=r"training\.learning_rate: the (loss|gradient norm) is (nan|inf)"):
-        flow.train(project, silent)
-
-
 def test_targets_that_match_nothing_are_an_error_that_names_what_there_is(recipe: Path) -> None:
     project = project_in(recipe, "home", "method={type: lora, targets: [query]}")
     with pytest.raises(UserError, match=r'method\.targets: no linear layer is called "query".*q_proj'):
@@ -228,24 +162,6 @@ def test_a_row_that_fits_no_pass_is_found_before_the_first_step(recipe: Path) ->
     with pytest.raises(UserError, match=r"training\.micro_batch_tokens: the longest example has \d+ tokens"):
         flow.train(project_in(recipe, "home", "training.micro_batch_tokens=20"), seen.append)
     assert not [event for event in seen if isinstance(event, StepDone)]
-
-
-def test_a_gradient_that_is_no_number_never_reaches_the_weights(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    project = project_in(recipe, "home")
-    plain = Masters.gradient_norm
-    norms: list[float] = []
-
-    def poisoned(masters: Masters) -> torch.Tensor:
-        norms.append(float(plain(masters)))
-        if len(norms) == 5:
-            next(iter(masters.weights.values())).grad.fill_(torch.inf)  # pyright: ignore[reportOptionalMemberAccess]
-        return plain(masters)
-
-    monkeypatch.setattr(Masters, "gradient_norm", poisoned)
-    with pytest.raises(UserError, match="the gradient norm is inf"):
-        flow.train(project, silent)
-    monkeypatch.undo()
-    assert flow.train(project, silent).name == flow.train(project_in(recipe, "other"), silent).name
 
 
 def test_what_a_kill_left_half_written_is_removed(recipe: Path) -> None:

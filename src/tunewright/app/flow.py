@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from tunewright.app import resolve
+from tunewright.app import resolve, training
 from tunewright.app.loaded import Base, base_of, check_base, check_context, models_of
 from tunewright.app.project import Project
 from tunewright.app.stage import Stage
@@ -26,9 +26,7 @@ from tunewright.evaluate.evaluate import evaluate as measure
 from tunewright.evaluate.report import ReportContent, write_report
 from tunewright.models.version import is_whole
 from tunewright.text.probe import probe
-from tunewright.train.settings import Settings, resolve_settings, run_key
-from tunewright.train.train import TrainInputs, run_folder
-from tunewright.train.train import train as train_model
+from tunewright.train.inputs import run_folder
 
 EVALUATION_VERSION = 2
 REPORTED = ("tunewright", "torch", "transformers", "peft", "tokenizers", "numpy", "scipy")
@@ -67,38 +65,28 @@ def _prepare(project: Project, base: Base, *, emit: Emit) -> DatasetVersion:
 
 
 def train(project: Project, emit: Emit) -> Run:
-    """Prepare if need be, then train or go on where a run stopped."""
+    """Prepare if need be, then train or go on where a run stopped; alone, or as the first of several processes."""
     base = base_of(project, emit)
     version = _prepare(project, base, emit=emit)
-    parts = resolve.train_parts(project.recipe)
-    settings = resolve_settings(project.recipe, parts, dataset=version)
-    key = run_key(project.recipe, settings, dataset=version, base_digest=base.found.digest)
-
-    def work() -> Run:
-        inputs = _train_inputs(project, version, base=base, settings=settings, key=key)
-        return train_model(inputs, parts, workspace=project.workspace, emit=emit)
+    planned = training.plan(project, version, base=base, emit=emit)
 
     def exists(run: Run) -> bool:
         return is_whole(project.workspace.models / run.name)
 
-    return Stage("runs", key, Run, work, exists).done(project, emit)
+    def work() -> Run:
+        return training.carry_out(planned, project, emit=emit)
+
+    return Stage("runs", planned.key, Run, work, exists).done(project, emit)
 
 
-def _train_inputs(
-    project: Project, version: DatasetVersion, *, base: Base, settings: Settings, key: str
-) -> TrainInputs:
-    return TrainInputs(
-        recipe=project.recipe,
-        recipe_file=str(project.file),
-        dataset=open_dataset(project.workspace, version),
-        version=version,
-        base=base.found,
-        chat=base.chat,
-        settings=settings,
-        key=key,
-        clock=project.clock,
-        made_at=project.now(),
-    )
+def assist(project: Project) -> None:
+    """Train as one of the other processes: a share of every step is computed here, nothing is written or told."""
+    base = base_of(project, events.silent)
+    version = _prepare(project, base, emit=events.silent)
+    planned = training.plan(project, version, base=base, emit=events.silent)
+    done = project.workspace.find_record("runs", planned.key, Run)
+    if done is None or not is_whole(project.workspace.models / done.name):
+        training.assist(planned, project, emit=events.silent)
 
 
 def evaluate(project: Project, emit: Emit) -> Evaluation:
@@ -114,7 +102,16 @@ def evaluate_run(project: Project, run: Run, *, emit: Emit) -> Evaluation:
     options = project.recipe.evaluate
     shown = project.recipe.output.examples
     asked = [options.model_dump(mode="json"), shown, base.chat.digest]
-    key = digest.of_json([EVALUATION_VERSION, run.name, version.name, base.found.digest, run.model.precision, asked])
+    key = digest.of_json(
+        [
+            EVALUATION_VERSION,
+            run.name,
+            version.name,
+            base.found.digest,
+            run.model.numbers.model_dump(mode="json"),
+            asked,
+        ]
+    )
     folder = project.workspace.evaluations / key
 
     def work() -> Evaluation:

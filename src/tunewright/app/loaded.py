@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from tunewright.app import resolve
 from tunewright.app.project import Project
@@ -13,7 +14,8 @@ from tunewright.core.ports import LanguageModel
 from tunewright.evaluate.evaluate import Models
 from tunewright.models.find import FoundModel, find
 from tunewright.models.language_model import TransformersLanguageModel
-from tunewright.models.load import load
+from tunewright.models.load import load, resolve_device
+from tunewright.models.vocabulary import resize
 from tunewright.text.chat import ChatFormat, load_chat
 
 
@@ -27,8 +29,10 @@ class Base:
 
 def base_of(project: Project, emit: Emit) -> Base:
     """The base model of a project, converted or fetched if need be; its weights are not loaded yet."""
-    found = find(project.recipe.model, folder=project.folder, workspace=project.workspace, emit=emit)
-    return Base(found, load_chat(found.path))
+    asked = project.recipe.model
+    found = find(asked, folder=project.folder, workspace=project.workspace, emit=emit)
+    chat = load_chat(found.path, template=asked.template, added_tokens=asked.added_tokens, base=project.folder)
+    return Base(found, chat)
 
 
 def check_context(max_tokens: int, base: Base) -> None:
@@ -59,9 +63,15 @@ def models_of(project: Project, run: Run, *, base: Base) -> Models:
     """
     check_base(run, base)
     method = resolve.part("methods", project.recipe.method)
-    folder, precision = base.found.path, run.model.precision
-    model = method.load(load(folder, precision=precision), project.workspace.models / run.name)
+    model = method.load(_plain(project, run, base=base), project.workspace.models / run.name)
     tuned: LanguageModel = TransformersLanguageModel(model)
     if method.adapts:
         return Models(tuned.without_adapter(), tuned)
-    return Models(TransformersLanguageModel(load(folder, precision=precision)), tuned)
+    return Models(TransformersLanguageModel(_plain(project, run, base=base)), tuned)
+
+
+def _plain(project: Project, run: Run, *, base: Base) -> Any:
+    """The base model in the number formats of a run, with room for added tokens."""
+    model = load(base.found.path, numbers=run.model.numbers, device=resolve_device(project.recipe.model.device))
+    resize(model, base.chat.vocabulary_size)
+    return model

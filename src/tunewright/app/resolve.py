@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tunewright.core import catalog
+from tunewright.core.ports import Tracker
 from tunewright.data.prepare import DataParts
 from tunewright.recipe.recipe import DataOptions, Recipe
 from tunewright.train.settings import TrainParts
@@ -29,12 +30,18 @@ def data_parts(options: DataOptions) -> DataParts:
 
 def train_parts(recipe: Recipe) -> TrainParts:
     """Method, objective, optimiser and schedule of a recipe."""
+    optimiser = part("optimisers", recipe.training.optimiser)
+    schedule = recipe.training.schedule
+    if schedule == "auto":
+        schedule = catalog.options("schedules", optimiser.schedule)()
     return TrainParts(
-        part("methods", recipe.method),
-        part("objectives", recipe.objective),
-        part("optimisers", recipe.training.optimiser),
-        part("schedules", recipe.training.schedule),
+        part("methods", recipe.method), part("objectives", recipe.objective), optimiser, part("schedules", schedule)
     )
+
+
+def trackers(recipe: Recipe) -> dict[str, Tracker]:
+    """The trackers of a recipe by name."""
+    return {options.type: part("trackers", options) for options in recipe.output.trackers}
 
 
 def suites(recipe: Recipe, *, labels: Sequence[str]) -> list[Any]:

@@ -27,6 +27,7 @@ ROOMS = {
     "schedules": "train",
     "scorers": "evaluate",
     "suites": "evaluate",
+    "trackers": "edge",
 }
 
 

@@ -109,6 +109,31 @@ class Validated(Event):
     tokens: int
 
 
+class GuardActed(Event):
+    """A step went wrong and was not taken: `action` is what the guard did, `rows` are the step's, as file:line.
+
+    `loss` is None where it was NaN or infinite; `number` counts the decisions of the run.
+    """
+
+    kind: Literal["guard_acted"] = "guard_acted"
+    step: int
+    action: Literal["skip", "lower_rate"]
+    why: str
+    loss: float | None
+    back_to: int | None = None
+    number: int
+    rows: tuple[str, ...]
+
+
+class StoppedEarly(Event):
+    """Validation gained nothing for as long as the recipe waits; `best_step` had the lowest loss."""
+
+    kind: Literal["stopped_early"] = "stopped_early"
+    step: int
+    best_step: int
+    best_loss: float | None
+
+
 class Sampled(Event):
     """An answer of the model as it stands after `step`."""
 
@@ -145,11 +170,15 @@ AnyEvent = Annotated[
     | RunResumed
     | StepDone
     | Validated
+    | GuardActed
+    | StoppedEarly
     | Sampled
     | CheckpointSaved
     | CheckpointRefused,
     Field(discriminator="kind"),
 ]
+UNDONE = StepDone | Validated | GuardActed | StoppedEarly | Sampled
+"""What a resume from an earlier step takes back."""
 Emit = Callable[[Event], None]
 
 _ANY: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
@@ -203,8 +232,6 @@ def standing(events: list[AnyEvent]) -> list[AnyEvent]:
     kept: list[AnyEvent] = []
     for event in events:
         if isinstance(event, RunResumed):
-            kept = [
-                old for old in kept if not isinstance(old, StepDone | Validated | Sampled) or old.step <= event.step
-            ]
+            kept = [old for old in kept if not isinstance(old, UNDONE) or old.step <= event.step]
         kept.append(event)
     return kept

@@ -11,6 +11,23 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Precision = Literal["bf16", "fp32", "fp64"]
+Weights = Literal["bf16", "fp32", "fp64", "int8", "nf4"]
+Device = Literal["cpu", "cuda", "mps"]
+
+
+class Numbers(BaseModel):
+    """Number formats of a model: how frozen `weights` are held, and which type `products` have.
+
+    They are the same but for int8 (LLM.int8, Dettmers et al., 2022) and nf4 (QLoRA, Dettmers et al., 2023), where
+    weights are dequantised to the type of the products; `double_quantisation` is for nf4 only.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    weights: Weights
+    products: Precision
+    double_quantisation: bool = True
+
+
 """Number format of frozen weights and of products."""
 
 
@@ -101,8 +118,11 @@ class ModelVersion(Noun):
     base_digest: str
     method: str
     chat_digest: str
-    precision: Precision
+    numbers: Numbers
     trained_parameters: int
+    template: str | None = None
+    """Name or digest of the chat template that the recipe put in place of the model's own."""
+    added_tokens: tuple[str, ...] = ()
 
 
 class Run(Noun):
@@ -122,6 +142,9 @@ class Run(Noun):
     train_s: float
     peak_memory_bytes: int
     resumed: int = 0
+    guard_decisions: int = 0
+    """Batches left out and returns to a checkpoint with a lower rate."""
+    stopped_early_at: int | None = None
 
 
 class Comparison(BaseModel):

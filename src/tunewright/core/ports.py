@@ -17,11 +17,28 @@ Ids = Sequence[int]
 
 
 class Message(TypedDict, total=False):
-    """One turn. `weight` is the loss weight of an assistant turn (absent = 1)."""
+    """One turn. `weight` is the loss weight of an assistant turn (absent = 1).
+
+    `tool_calls`, `tool_call_id`, `name` and `reasoning_content` as Transformers' chat templates know them; the
+    arguments of a call are a mapping, not text. The role `document` marks plain text: the row's only turn, written
+    without a template.
+    """
 
     role: str
     content: str
     weight: float
+    reasoning_content: str
+    tool_calls: list[dict[str, Any]]
+    tool_call_id: str
+    name: str
+
+
+class Converted(NamedTuple):
+    """What a shape makes of a row: turns, a label where there is one, and the JSON schemas of tools it may call."""
+
+    messages: tuple[Message, ...]
+    label: str | None = None
+    tools: tuple[dict[str, Any], ...] = ()
 
 
 class RawRow(NamedTuple):
@@ -37,7 +54,7 @@ class RawRow(NamedTuple):
 class Row:
     """One example in the one internal form: turns, the last of them the answer, and a label where there is one.
 
-    `id` is a digest of the content: equal rows have equal ids.
+    `id` is a digest of the content: equal rows have equal ids. `tools` are JSON schemas of functions it may call.
     """
 
     id: str
@@ -45,6 +62,7 @@ class Row:
     label: str | None = None
     source: str = ""
     line: int = 0
+    tools: tuple[dict[str, Any], ...] = ()
 
     @property
     def prompt(self) -> tuple[Message, ...]:
@@ -72,8 +90,8 @@ class Shape(Protocol):
         """True when a row with these columns is of this shape, for detection."""
         ...
 
-    def convert(self, value: Mapping[str, Any]) -> tuple[tuple[Message, ...], str | None]:
-        """Messages and label of one row. Raises `RowProblem` with the reason when the row cannot be used."""
+    def convert(self, value: Mapping[str, Any]) -> Converted:
+        """Turns, label and tools of one row. Raises `RowProblem` with the reason when the row cannot be used."""
         ...
 
 
@@ -144,15 +162,30 @@ class Method(Protocol):
     learning_rate: float
 
     def attach(self, model: Any, *, seed: int) -> Any:
-        """The model with the trainable weights of this method, others frozen; random starts depend on `seed` alone."""
+        """The model with the trainable weights of this method, others frozen; random starts depend on `seed` alone.
+
+        Raises UserError when the method cannot train this model, with the reason.
+        """
         ...
 
     def trainable(self, model: Any) -> dict[str, Any]:
         """Name to parameter of what trains, names as they are saved."""
         ...
 
+    def rates(self, model: Any) -> dict[str, float]:
+        """Multipliers of the learning rate by trainable name; names that are absent have 1."""
+        ...
+
+    def content(self, model: Any, weights: Mapping[str, Any]) -> dict[str, Any]:
+        """Every tensor that `save` writes, by name; `weights` are the float32 masters by trainable name."""
+        ...
+
     def save(self, model: Any, weights: Mapping[str, Any], folder: Path) -> None:
-        """Write a folder that plain PEFT or Transformers loads; `weights` are the float32 masters by trainable name."""
+        """Write a folder that plain PEFT or Transformers loads."""
+        ...
+
+    def read(self, folder: Path) -> dict[str, Any]:
+        """The inverse of `save`: float32 masters by trainable name, for going on."""
         ...
 
     def load(self, model: Any, folder: Path) -> Any:
@@ -169,10 +202,58 @@ class Schedule(Protocol):
 
 
 class Optimiser(Protocol):
-    """Makes a torch optimiser over float32 parameters."""
+    """Makes a torch optimiser over float32 parameters.
 
-    def build(self, parameters: Mapping[str, Any], *, learning_rate: float) -> Any:
-        """An object with `step`, `state_dict` and `load_state_dict`, over named float32 parameters."""
+    `learning_rate_factor`: what `auto` multiplies the method's rate by; `schedule`: what `schedule: auto` means here;
+    `state_bytes`: bytes of state a trained weight, for the disk budget.
+    """
+
+    learning_rate_factor: float
+    schedule: str
+    state_bytes: float
+
+    def build(self, parameters: Mapping[str, Any], *, learning_rate: float, rates: Mapping[str, float]) -> Any:
+        """An object with `step`, `param_groups`, `state_dict` and `load_state_dict`, over named float32 parameters.
+
+        Every group has the key `factor`, the multiplier of the rate of its parameters (`rates` by name, absent = 1).
+        One whose weights for use differ from those that train has `train()` and `eval()`, which switch in place.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class TrackedRun:
+    """What a tracker is told when a run begins: `key` is the same when it goes on; `folder` is the run's own."""
+
+    name: str
+    key: str
+    folder: Path
+    options: dict[str, Any]
+    used: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Numbers of one step, by name such as `loss` or `validation_loss`. `time_s` is seconds since 1970."""
+
+    step: int
+    time_s: float
+    values: dict[str, float]
+
+
+class Tracker(Protocol):
+    """Shows a run elsewhere. May raise anything: the caller keeps what was not delivered and tries again."""
+
+    def open(self, run: TrackedRun) -> None:
+        """Begin, or go on with, the record of a run; the same key continues the same record."""
+        ...
+
+    def send(self, numbers: Sequence[Measured]) -> None:
+        """Deliver numbers, oldest first; sending the same ones twice must not count twice where the tool allows it."""
+        ...
+
+    def close(self, *, status: Literal["done", "stopped", "failed"], results: Mapping[str, float]) -> None:
+        """End the record. `results` are the final numbers."""
         ...
 
 
@@ -223,7 +304,7 @@ class Chat(Protocol):
     digest: str
     stop_ids: frozenset[int]
 
-    def prompt_ids(self, messages: Sequence[Message]) -> list[int]:
+    def prompt_ids(self, messages: Sequence[Message], *, tools: Sequence[dict[str, Any]] = ()) -> list[int]:
         """Tokens of a conversation up to where the assistant begins to answer."""
         ...
 

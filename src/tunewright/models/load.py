@@ -5,19 +5,29 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
-from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    AutoConfig,
+    AutoModelForCausalLM,
+    BitsAndBytesConfig,
+    PreTrainedModel,
+)
 from transformers.utils import logging
 
 from tunewright.core.errors import OutsideError, UserError
-from tunewright.core.nouns import Precision
+from tunewright.core.nouns import Device, Numbers
 
 DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32, "fp64": torch.float64}
+QUANTISED = frozenset({"int8", "nf4"})
+OUTLIER = 6.0
+"""LLM.int8 computes columns with larger activations in 16 bits (Dettmers et al., 2022, section 3.2)."""
 PROCESSOR_FLAGS = Path("/proc/cpuinfo")
 FAST_BF16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 """Flags of processors that multiply bf16 natively; `bf16` is Arm's."""
@@ -52,14 +62,40 @@ def attention_of(config: Any) -> str:
     return "sdpa" if family._supports_sdpa else "eager"
 
 
-def load(path: Path, *, precision: Precision) -> PreTrainedModel:
-    """The model of a folder that `models.find` has checked, in eval mode on the processor.
+def resolve_numbers(weights: str, precision: Literal["auto", "bf16", "fp32"], *, double_quantisation: bool) -> Numbers:
+    """The number formats that a recipe means on this machine: plain weights have the type of the products."""
+    if weights in QUANTISED:
+        products = resolve_precision(precision)
+        double = double_quantisation and weights == "nf4"
+        return Numbers(weights=weights, products=products, double_quantisation=double)
+    products = resolve_precision(precision if weights == "auto" else weights)
+    return Numbers(weights=products, products=products, double_quantisation=False)
 
-    Raises UserError when the weights do not fit the config or are damaged, OutsideError when memory is short.
+
+def resolve_device(asked: Literal["auto", "cpu", "cuda", "mps"]) -> Device:
+    """What `auto` means here: cuda, else mps, else cpu. Raises UserError for a device that is not there."""
+    there: dict[Device, bool] = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if asked == "auto":
+        return next(name for name, found in there.items() if found)
+    if not there[asked]:
+        found = ", ".join(name for name, found in there.items() if found)
+        raise UserError(f"this machine has no {asked} device.", where="model.device", do=f"There is: {found}.")
+    return asked
+
+
+def load(path: Path, *, numbers: Numbers, device: Device = "cpu") -> PreTrainedModel:
+    """The model of a folder that `models.find` has checked, in eval mode on a device.
+
+    Raises UserError when the weights do not fit the config or are damaged, OutsideError when memory is short or a
+    package for quantised weights is missing.
     """
     try:
         with _quiet():
-            return _loaded(path, precision)
+            return _loaded(path, numbers, device)
     except UNFIT as error:
         raise _refused(path, str(error)) from error
     except MemoryError as error:
@@ -68,23 +104,46 @@ def load(path: Path, *, precision: Precision) -> PreTrainedModel:
         raise _short_of_memory(path) if "memory" in str(error) else _refused(path, str(error)) from error
 
 
-def _loaded(path: Path, precision: Precision) -> PreTrainedModel:
+def _loaded(path: Path, numbers: Numbers, device: Device) -> PreTrainedModel:
     config = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
     loaded: Any = AutoModelForCausalLM.from_pretrained(
         path,
         config=config,
-        dtype=DTYPES[precision],
+        dtype=DTYPES[numbers.products],
         local_files_only=True,
         use_safetensors=True,
         trust_remote_code=False,
         attn_implementation=attention_of(config),
         output_loading_info=True,
+        **_quantisation(numbers, device),
     )
     model, found = loaded
     missing = sorted(found["missing_keys"])
     if missing:  # the library would fill them with random numbers
         raise ValueError(f"{len(missing)} weights are missing, among them {missing[0]}")
-    return model.eval()
+    return (model if numbers.weights in QUANTISED else model.to(device)).eval()
+
+
+def _quantisation(numbers: Numbers, device: Device) -> dict[str, Any]:
+    """What the library is told about quantised weights; the vocabulary and its projection stay plain."""
+    if numbers.weights not in QUANTISED:
+        return {}
+    if find_spec("bitsandbytes") is None:
+        raise OutsideError(
+            f"{numbers.weights} weights need the package bitsandbytes.",
+            where="model.weights",
+            do='Install it with: pip install "tunewright[quantised]"',
+        )
+    if numbers.weights == "int8":
+        config = BitsAndBytesConfig(load_in_8bit=True, llm_int8_threshold=OUTLIER)
+    else:
+        config = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=numbers.double_quantisation,
+            bnb_4bit_compute_dtype=DTYPES[numbers.products],
+        )
+    return {"quantization_config": config, "device_map": {"": device}}
 
 
 @contextmanager

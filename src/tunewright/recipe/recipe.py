@@ -24,12 +24,51 @@ class ModelOptions(Options):
         why="empty: the newest commit is looked up once and pinned in the run",
         pattern="^[0-9a-f]{40}$",
     )
+    weights: Literal["auto", "bf16", "fp32", "int8", "nf4"] = option(
+        "auto",
+        "How frozen weights are held: 32 or 16 bits, LLM.int8, or 4-bit normal floats; trained ones are float32.",
+        why="auto: the type of the products; nf4 takes a quarter of bf16's memory for frozen weights and some time",
+    )
     precision: Literal["auto", "bf16", "fp32"] = option(
         "auto",
-        "Number format of frozen weights and of products; trainable weights and optimiser state are always float32.",
-        why="auto: bf16 where the processor multiplies it natively (half the memory, twice the speed), else fp32; "
-        "resolved before the run is named",
+        "Number format of products; quantised weights are computed in it.",
+        why="auto: that of the weights; else bf16 where the processor multiplies it natively (half the memory, twice "
+        "the speed), else fp32; resolved before the run is named",
     )
+    double_quantisation: bool = option(
+        True,
+        "Quantise the scales of nf4 weights, too.",
+        why="saves 0.37 bits a weight and loses nothing that was measured (Dettmers et al., 2023, section 3)",
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = option(
+        "auto", "What the model computes on.", why="auto: cuda where there is one, else mps, else cpu"
+    )
+    template: str | None = option(
+        None,
+        "Chat template in place of the model's own: chatml, llama3, alpaca, user_assistant, or a file.",
+        why="none: the model's own; a base model without one needs a name here",
+        min_length=1,
+    )
+    added_tokens: tuple[str, ...] = option(
+        (),
+        "Tokens added to the vocabulary; their embeddings begin at the mean of all and train.",
+        why="none: most tasks need no new tokens",
+    )
+    start_from: str | None = option(
+        None,
+        "Trained weights to go on from: a folder of an adapter, model, run or checkpoint, relative to the recipe.",
+        why="none: a fresh start; the method and its shape must be those of the folder",
+        min_length=1,
+    )
+
+    @model_validator(mode="after")
+    def _numbers_agree(self) -> ModelOptions:
+        plain = self.weights in ("bf16", "fp32")
+        if plain and self.precision not in ("auto", self.weights):
+            raise ValueError(
+                f"weights {self.weights} and precision {self.precision} do not go together; leave precision out."
+            )
+        return self
 
 
 class SourceOptions(Options):
@@ -154,6 +193,62 @@ class CheckpointOptions(Options):
     )
 
 
+class GuardOptions(Options):
+    """What happens when a loss or gradient is NaN or infinite, or a loss jumps."""
+
+    action: Literal["skip", "lower_rate", "stop"] = option(
+        "skip",
+        "skip: leave the batch out; lower_rate: go back to the last checkpoint and go on with a lower rate (and leave "
+        "the batch out if it goes wrong again); stop.",
+        why="skip: one bad batch in a thousand should not end a night's work; every decision is told and recorded",
+    )
+    spike: float | None = option(
+        6.0,
+        "A loss is a spike when it lies above the median of the window by more than this many robust deviations "
+        "(1.48 times the median absolute deviation, at least 0.5); none: only NaN and infinity count.",
+        why="six: on losses that vary as usual never reached, and at least 3 nats above the median",
+        gt=0,
+    )
+    window: int = option(
+        50,
+        "Losses that the median is taken over; nothing is a spike before a fifth of them is seen.",
+        why="long enough to be steady, short enough to follow the fall",
+        unit="steps",
+        ge=5,
+        le=10_000,
+    )
+    limit: int = option(
+        5, "Decisions in a run; one more stops it and names the rows.", why="more than a few mean a wrong rate", ge=0
+    )
+    rate_factor: float = option(
+        0.5, "What lower_rate multiplies the rate by each time.", why="half: the usual step down", gt=0, lt=1
+    )
+
+
+class EarlyStoppingOptions(Options):
+    """When training stops because validation gains nothing, and which weights become the model."""
+
+    patience: int | None = option(
+        None,
+        "Stop after so many validations in a row without a gain.",
+        why="none: the schedule is made for the whole run",
+        unit="validations",
+        ge=1,
+    )
+    least_gain: float = option(
+        0.0,
+        "A validation counts as a gain when its loss is lower by more than this.",
+        why="0: any gain",
+        unit="nats",
+        ge=0,
+    )
+    keep: Literal["last", "best"] = option(
+        "last",
+        "Which weights become the model: those of the last step, or of the validation with the lowest loss.",
+        why="last: what the schedule ends with; best when you stop early",
+    )
+
+
 class TrainingOptions(Options):
     """The course of training."""
 
@@ -165,20 +260,17 @@ class TrainingOptions(Options):
         le=10_000,
     )
     max_steps: int | None = option(None, "Optimiser steps; wins over epochs.", why="none: epochs decide", ge=1)
-    batch_size: int = option(
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)] | Literal["auto"] = option(
         16,
-        "Examples a step.",
+        "Examples a step; auto: as many as fill one measured pass, between 8 and 64.",
         why="small batches learn more per example with LoRA (Schulman, 2025, LoRA Without Regret)",
         unit="examples",
-        ge=1,
-        le=1_000_000,
     )
-    micro_batch_tokens: int = option(
+    micro_batch_tokens: Annotated[int, Field(ge=16)] | Literal["auto"] = option(
         4096,
-        "Tokens computed at once; the result depends on it by rounding only.",
+        "Tokens computed at once; the result depends on it by rounding only. auto: measured with real steps.",
         why="enough to fill a processor's matrix units, about 1.6 GB of activations on a 135M model",
         unit="tokens",
-        ge=16,
     )
     learning_rate: Annotated[float, Field(gt=0, le=10)] | Literal["auto"] = option(
         "auto",
@@ -188,9 +280,9 @@ class TrainingOptions(Options):
     optimiser: Annotated[Any, PartOf("optimisers")] = option(
         "adamw", "The update rule.", why="AdamW: the field's standard (Loshchilov and Hutter, 2019)"
     )
-    schedule: Annotated[Any, PartOf("schedules")] = option(
+    schedule: Annotated[Any, PartOf("schedules", also=("auto",))] = option(
         "cosine",
-        "The course of the learning rate.",
+        "The course of the learning rate; auto: what fits the optimiser (constant for schedule-free ones).",
         why="cosine with a short warm-up: a safe choice for a known length",
     )
     clip_norm: float | None = option(
@@ -213,6 +305,8 @@ class TrainingOptions(Options):
         ge=1,
     )
     checkpoints: CheckpointOptions = option({}, "What is kept on disk.", why="see its keys")
+    guard: GuardOptions = option({}, "What happens when a step goes wrong.", why="see its keys")
+    early_stopping: EarlyStoppingOptions = option({}, "When to stop before the end.", why="see its keys")
     evaluate_every: int | None = option(
         None, "Validation loss each so many steps.", why="none: ten times in a run", unit="steps", ge=1
     )
@@ -265,6 +359,11 @@ class OutputOptions(Options):
         why="none: TUNEWRIGHT_HOME, else `.tunewright` beside the recipe",
     )
     title: str | None = option(None, "Title of the report.", why="none: the recipe's name")
+    trackers: tuple[Annotated[Any, PartOf("trackers")], ...] = option(
+        (),
+        "Where the run's numbers are shown besides: tensorboard, mlflow, wandb, local.",
+        why="none: the event file of the run holds everything",
+    )
     examples: int = option(10, "Answers shown side by side in the report.", why="ten fit on a page", ge=0, le=1000)
 
 

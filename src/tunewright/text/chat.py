@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from tokenizers import Encoding, Tokenizer
 
 from tunewright.core import digest
 from tunewright.core.ports import Ids, Message, RowProblem
-from tunewright.text.files import TokenizerFiles, read_files
+from tunewright.text.files import TokenizerFiles, named_template, read_files, write_files
 from tunewright.text.spans import Draft, LossOn, Span, draft
 from tunewright.text.template import FAILURES, FIXED_DAY, Template
 
@@ -26,9 +27,20 @@ CACHED_TAILS = 4096
 _ANSWER = "An answer"
 
 
-def load_chat(folder: Path, *, today: date = FIXED_DAY) -> ChatFormat:
-    """The chat format of a model folder. Raises UserError when a file is missing or broken."""
-    return ChatFormat(read_files(folder), today=today)
+def load_chat(
+    folder: Path,
+    *,
+    template: str | None = None,
+    added_tokens: tuple[str, ...] = (),
+    base: Path | None = None,
+    today: date = FIXED_DAY,
+) -> ChatFormat:
+    """The chat format of a model folder, with another template or more tokens where that is asked for.
+
+    `template` is a name of ours or a file, relative to `base`. Raises UserError when a file is missing or broken.
+    """
+    source = named_template(template, base or Path()) if template else None
+    return ChatFormat(read_files(folder, template=source, added_tokens=added_tokens), today=today)
 
 
 class ChatFormat:
@@ -39,7 +51,10 @@ class ChatFormat:
     """
 
     def __init__(self, files: TokenizerFiles, *, today: date = FIXED_DAY) -> None:
+        self.files = files
         self.tokenizer: Tokenizer = files.tokenizer
+        self.added_ids: dict[str, int] = {text: files.tokenizer.token_to_id(text) for text in files.added_tokens}
+        self.vocabulary_size: int = files.tokenizer.get_vocab_size(with_added_tokens=True)
         self.template = Template(files.template, files.tokens, today=today)
         self.template_digest: str = self.template.digest
         self.eos_text: str = files.tokens.get("eos_token", "")
@@ -65,8 +80,13 @@ class ChatFormat:
                 return RowProblem("lone_surrogate", f"turn {index + 1} holds half of a UTF-16 pair")
         return None
 
-    def prompt_ids(self, messages: Sequence[Message]) -> list[int]:
+    def save(self, folder: Path) -> None:
+        """Write tokenizer.json, tokenizer_config.json and chat_template.jinja, as Transformers reads them."""
+        write_files(self.files, folder)
+
+    def prompt_ids(self, messages: Sequence[Message], *, tools: Sequence[dict[str, Any]] = ()) -> list[int]:
         """Tokens of a conversation up to where the assistant begins to answer."""
+        del tools
         return self.encode_text(self.template.render(messages, generation=True))
 
     def encode_text(self, text: str) -> list[int]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from tokenizers import Tokenizer
+from tokenizers import AddedToken, Tokenizer
 
 from tunewright.core import digest
 from tunewright.core.errors import UserError
@@ -25,12 +25,50 @@ class TokenizerFiles:
     template: str
     tokens: Mapping[str, str]
     stop_ids: frozenset[int]
+    config: Mapping[str, Any]
+    added_tokens: tuple[str, ...] = ()
 
 
-def read_files(folder: Path) -> TokenizerFiles:
+TEMPLATES = Path(__file__).with_name("templates")
+
+
+def named_template(name: str, base: Path) -> str:
+    """The source of a template of ours, or of a file relative to `base`. Raises UserError when there is none."""
+    ours = TEMPLATES / f"{name}.jinja"
+    known = sorted(path.stem for path in TEMPLATES.glob("*.jinja"))
+    path = ours if name in known else base / name
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f'no chat template is called "{name}", and there is no such file.',
+            where="model.template",
+            do=f"Write one of {', '.join(known)}, or the path of a Jinja file.",
+        ) from error
+
+
+def write_files(files: TokenizerFiles, folder: Path) -> None:
+    """Write tokenizer.json, tokenizer_config.json and chat_template.jinja."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files.tokenizer.save(str(folder / "tokenizer.json"))
+    config = {key: value for key, value in files.config.items() if key != "chat_template"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+    (folder / "chat_template.jinja").write_text(files.template, encoding="utf-8")
+
+
+def add_tokens(tokenizer: Tokenizer, texts: tuple[str, ...]) -> None:
+    """Put new tokens behind the vocabulary. Raises UserError for one that is there already or stands twice."""
+    for text in texts:
+        if tokenizer.token_to_id(text) is not None:
+            raise UserError(f'"{text}" is a token already.', where="model.added_tokens", do="Take it out of the list.")
+        tokenizer.add_tokens([AddedToken(text, normalized=False)])
+
+
+def read_files(folder: Path, *, template: str | None = None, added_tokens: tuple[str, ...] = ()) -> TokenizerFiles:
     """Read tokenizer.json, tokenizer_config.json, the chat template and the ids that end a text.
 
-    Raises UserError for a file that is missing or broken, and for a model without a chat template.
+    `template` stands in place of the model's own. Raises UserError for a file that is missing or broken, and for a
+    model without a chat template.
     """
     path = folder / "tokenizer.json"
     if "model" not in read_json(path, required=True):
@@ -40,12 +78,16 @@ def read_files(folder: Path) -> TokenizerFiles:
     tokenizer.no_padding()
     config = read_json(folder / "tokenizer_config.json")
     tokens = special_tokens({**read_json(folder / "special_tokens_map.json"), **config})
+    add_tokens(tokenizer, added_tokens)
+    own = digest.of_file(path)
     return TokenizerFiles(
         tokenizer=tokenizer,
-        tokenizer_digest=digest.of_file(path),
-        template=read_template(folder, config),
+        tokenizer_digest=digest.of_json([own, *added_tokens]) if added_tokens else own,
+        template=template if template is not None else read_template(folder, config),
         tokens=tokens,
         stop_ids=read_stop_ids(folder, tokenizer, eos_token=tokens.get("eos_token", "")),
+        config=config,
+        added_tokens=added_tokens,
     )
 
 

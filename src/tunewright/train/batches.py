@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewright.core.errors import UserError
+from tunewright.core.ports import Encoded
+from tunewright.data.dataset import Split
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class Order:
         order = np.random.Generator(np.random.Philox(key=[self.seed, epoch])).permutation(self.rows)
         start = (step - 1) % self.steps_per_epoch * self.batch_size
         return order[start : start + self.batch_size]
+
+
+def first_rows(split: Split, limit: int) -> list[Encoded]:
+    """At most so many examples of a split, the first."""
+    return [split.encoded(row) for row in range(min(len(split), limit))]
 
 
 def micro_batches(rows: NDArray[np.int64], lengths: NDArray[np.int64], *, budget_tokens: int) -> Iterator[list[int]]:

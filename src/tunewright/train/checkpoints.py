@@ -1,14 +1,15 @@
 """Checkpoints: complete or absent, checked by digest, no pickle.
 
-`step-000060/`: `model/` (what the method saves: plain PEFT or Transformers loads it), `optimiser.safetensors`,
-`state.json` (step, scalars of the optimiser, digest of every other file; written last).
+`step-00000060/`: `model/` (what the method saves: plain PEFT or Transformers loads it), `optimiser.safetensors`,
+`training.safetensors` (only where the weights that train differ from those for use), `state.json` (step, scalars of the
+optimiser, what the loop has decided so far, digest of every other file; written last).
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,45 +23,69 @@ from tunewright.core import digest
 from tunewright.core.errors import UserError
 from tunewright.core.events import CheckpointRefused, CheckpointSaved, Emit
 from tunewright.core.workspace import new_folder, write_json
-from tunewright.models.tensors import read_weights, write_weights
+from tunewright.models.tensors import write_weights
+from tunewright.recipe.recipe import CheckpointOptions
 
 STATE = "state.json"
 OPTIMISER = "optimiser.safetensors"
+TRAINING = "training.safetensors"
+ReadModel = Callable[[Path], Mapping[str, Tensor]]
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a run needs to go on: weights by trainable name, optimiser state and random state."""
+    """What a run needs to go on: weights by trainable name, states of optimiser and loop, and random state."""
 
     step: int
-    weights: dict[str, Tensor]
+    weights: Mapping[str, Tensor]
     optimiser: dict[str, Any]
+    course: dict[str, Any]
     random: Tensor
 
 
-class CheckpointStore:
-    """The checkpoints of one run, newest last; keeps to a number and to a disk budget."""
+@dataclass(frozen=True)
+class State:
+    """What is saved at a step: the optimiser's `state_dict`, plain numbers of the loop, and how to write the model.
 
-    def __init__(self, folder: Path, *, keep: int, disk_budget_bytes: int, emit: Emit) -> None:
+    `training`: the weights that train, by name, where they differ from those that `write_model` writes.
+    """
+
+    step: int
+    optimiser: dict[str, Any]
+    course: dict[str, Any]
+    write_model: Callable[[Path], None]
+    training: Mapping[str, Tensor] | None = None
+
+
+class CheckpointStore:
+    """The checkpoints of one run, newest last; keeps to a number and to a disk budget.
+
+    `read_model` gives the trained weights of a `model/` folder back by trainable name.
+    """
+
+    def __init__(self, folder: Path, *, options: CheckpointOptions, read_model: ReadModel, emit: Emit) -> None:
         self.folder = folder
-        self._keep = keep
-        self._budget = disk_budget_bytes
+        self._keep = options.keep
+        self._budget = options.disk_budget
+        self._read_model = read_model
         self._emit = emit
 
-    def save(self, step: int, *, write_model: Callable[[Path], None], optimiser: Any) -> None:
+    def save(self, state: State) -> None:
         """Write the checkpoint of a step, then let old ones go. Raises OutsideError when the disk is full."""
-        target = self.folder / f"step-{step:08d}"
+        target = self.folder / f"step-{state.step:08d}"
         if target.exists():
             return
         self._make_room()
         with new_folder(target) as temporary:
-            write_model(temporary / "model")
-            tensors, scalars = split_state(optimiser.state_dict())
+            state.write_model(temporary / "model")
+            tensors, scalars = split_state(state.optimiser)
             write_weights(temporary / OPTIMISER, tensors | {"random": torch.get_rng_state()})
+            if state.training is not None:
+                write_weights(temporary / TRAINING, state.training)
             files = {str(p.relative_to(temporary)): digest.of_file(p) for p in temporary.rglob("*") if p.is_file()}
-            state = {"step": step, "optimiser": scalars, "files": files}
-            write_json(temporary / STATE, state | {"digest": digest.of_json(state)})
-        self._emit(CheckpointSaved(step=step, bytes=size_bytes(target)))
+            record = {"step": state.step, "optimiser": scalars, "course": state.course, "files": files}
+            write_json(temporary / STATE, record | {"digest": digest.of_json(record)})
+        self._emit(CheckpointSaved(step=state.step, bytes=size_bytes(target)))
         for path in self.paths()[: -self._keep]:
             shutil.rmtree(path)
 
@@ -73,7 +98,7 @@ class CheckpointStore:
         """The newest undamaged checkpoint, or None. A damaged one is reported and set aside."""
         for path in reversed(self.paths()):
             try:
-                return read_checkpoint(path)
+                return read_checkpoint(path, self._read_model)
             except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
                 self._emit(CheckpointRefused(step=int(path.name.removeprefix("step-")), why=str(error)))
                 path.rename(path.with_name(f"damaged-{path.name}"))
@@ -101,7 +126,7 @@ class CheckpointStore:
             shutil.rmtree(paths.pop(0))
 
 
-def read_checkpoint(folder: Path) -> Checkpoint:
+def read_checkpoint(folder: Path, read_model: ReadModel) -> Checkpoint:
     """Read and verify one checkpoint. Raises ValueError that names the damaged file."""
     state = json.loads((folder / STATE).read_text(encoding="utf-8"))
     if state.pop("digest") != digest.of_json(state) or folder.name != f"step-{state['step']:08d}":
@@ -111,8 +136,9 @@ def read_checkpoint(folder: Path) -> Checkpoint:
             raise ValueError(f"{name} does not have the digest that was written with it")
     tensors = load_file(folder / OPTIMISER)
     random = tensors.pop("random")
-    weights = read_weights(folder / "model")
-    return Checkpoint(state["step"], weights, join_state(tensors, state["optimiser"]), random)
+    training = folder / TRAINING
+    weights = load_file(training) if training.exists() else read_model(folder / "model")
+    return Checkpoint(state["step"], weights, join_state(tensors, state["optimiser"]), state["course"], random)
 
 
 def split_state(state: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -41,6 +41,25 @@ class Masters:
         for master in self.weights.values():
             master.grad = None
 
+    def gradients(self) -> list[Tensor]:
+        """The gradient of every master, in order; one that got none yet gets zeros."""
+        for master in self.weights.values():
+            if master.grad is None:
+                master.grad = torch.zeros_like(master)
+        return [master.grad for master in self.weights.values() if master.grad is not None]
+
+    def finite(self) -> bool:
+        """True when no weight is NaN or infinite."""
+        return all(bool(torch.isfinite(master).all()) for master in self.weights.values())
+
+    def copy(self) -> dict[str, Tensor]:
+        """The weights as they are now, by name."""
+        return {name: master.detach().clone() for name, master in self.weights.items()}
+
+    def total(self) -> float:
+        """Sum of all weights in float64: equal on ranks that hold the same."""
+        return float(sum(master.detach().double().sum() for master in self.weights.values()))
+
     def gradient_norm(self) -> Tensor:
         """L2 norm over all gradients, as a scalar on their device."""
         gradients = [master.grad for master in self.weights.values() if master.grad is not None]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import resource
 import sys
 from collections import deque
+from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
@@ -16,10 +18,26 @@ def resident_bytes() -> int:
     return psutil.Process().memory_info().rss
 
 
+STATUS = Path("/proc/self/status")
+CLEAR = Path("/proc/self/clear_refs")
+
+
 def peak_bytes() -> int:
-    """Highest resident memory of this process so far (VmHWM on Linux)."""
+    """Highest resident memory of this process so far, or since `reset_peak` (VmHWM on Linux)."""
+    if STATUS.exists():
+        for line in STATUS.read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def reset_peak() -> int:
+    """Begin a new peak where the system permits it (Linux); returns what is resident now."""
+    if CLEAR.exists():
+        with suppress(OSError):  # some containers forbid it; then peaks only grow, and large passes look smaller
+            CLEAR.write_text("5", encoding="ascii")
+    return resident_bytes()
 
 
 class Meter:

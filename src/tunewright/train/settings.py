@@ -5,20 +5,25 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from tunewright.core import digest
-from tunewright.core.nouns import DatasetVersion, Precision
+from tunewright.core.nouns import DatasetVersion, Device, Numbers
 from tunewright.core.ports import Method, Objective, Optimiser, Schedule
-from tunewright.models.load import resolve_precision
+from tunewright.models.load import resolve_device, resolve_numbers
 from tunewright.recipe.recipe import Recipe, TrainingOptions
 from tunewright.train.batches import Order
 
-VERSION = 1
+VERSION = 2
 """Raised when the loop changes what it computes, so that old runs are not taken for new ones."""
-WITHOUT_EFFECT = {"checkpoint_every", "checkpoints", "evaluate_every", "sample_every", "validation_rows"}
+WITHOUT_EFFECT = frozenset({"checkpoint_every", "checkpoints", "evaluate_every", "sample_every", "validation_rows"})
 """Keys that change what is seen or kept, never the weights: a run goes on when they change."""
+DECIDING = frozenset({"evaluate_every", "validation_rows"})
+"""Those of them that decide the weights after all where validation decides which step is kept."""
+RESOLVED = frozenset({"learning_rate", "epochs", "max_steps", "batch_size", "micro_batch_tokens", "schedule"})
+SMALLEST_BATCH, LARGEST_BATCH = 8, 64
+"""Bounds of `batch_size: auto`: below 8 updates are noisy, above 64 LoRA loses (Schulman, 2025)."""
 
 
 class TrainParts(NamedTuple):
-    """The parts of a recipe that training needs, loaded by `app.resolve`."""
+    """The parts of a recipe that training needs, loaded by `app.resolve`; `schedule` is never `auto` here."""
 
     method: Method
     objective: Objective
@@ -27,44 +32,86 @@ class TrainParts(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """Resolved values. `threads` is stored with the run and used again on resume, it is not part of the key."""
+    """Resolved values. Threads and ranks are stored with the run and told on resume, they are not part of the key."""
 
-    precision: Precision
+    numbers: Numbers
+    device: Device
     learning_rate: float
     total_steps: int
     evaluate_every: int
     sample_every: int
+    micro_batch_tokens: int
     order: Order
 
     def used(self) -> dict[str, str | int | float]:
         """What the record keeps beside what was asked."""
+        double = {"double_quantisation": int(self.numbers.double_quantisation)} if self.numbers.weights == "nf4" else {}
         return {
-            "precision": self.precision,
+            "weights": self.numbers.weights,
+            "precision": self.numbers.products,
+            **double,
+            "device": self.device,
             "learning_rate": self.learning_rate,
             "total_steps": self.total_steps,
             "steps_per_epoch": self.order.steps_per_epoch,
+            "batch_size": self.order.batch_size,
+            "micro_batch_tokens": self.micro_batch_tokens,
         }
 
 
-def resolve_settings(recipe: Recipe, parts: TrainParts, *, dataset: DatasetVersion) -> Settings:
-    """Resolve everything that is `auto` in a recipe for this machine and this data."""
+def asks_for_measuring(recipe: Recipe) -> bool:
+    """True when the size of a pass is to be measured before the run can be named."""
+    return "auto" in (recipe.training.batch_size, recipe.training.micro_batch_tokens)
+
+
+def numbers_of(recipe: Recipe) -> Numbers:
+    """The number formats that a recipe means on this machine."""
+    model = recipe.model
+    return resolve_numbers(model.weights, model.precision, double_quantisation=model.double_quantisation)
+
+
+def resolve_settings(
+    recipe: Recipe, parts: TrainParts, *, dataset: DatasetVersion, measured_tokens: int | None = None
+) -> Settings:
+    """Resolve everything that is `auto` in a recipe for this machine and this data.
+
+    `measured_tokens`: the size of a pass that was measured; needed where `asks_for_measuring`.
+    """
     training = recipe.training
-    order = Order(dataset.receipt.splits["train"], training.batch_size, training.seed)
+    budget = training.micro_batch_tokens
+    if budget == "auto":
+        assert measured_tokens is not None, "the flow measures before it resolves"
+        budget = measured_tokens
+    order = Order(dataset.receipt.splits["train"], _batch_size(training, dataset, budget=budget), training.seed)
     total = order.total_steps(epochs=training.epochs, max_steps=training.max_steps)
     rate = training.learning_rate
     evaluate_every = training.evaluate_every or max(1, total // 10)
     return Settings(
-        precision=resolve_precision(recipe.model.precision),
-        learning_rate=parts.method.learning_rate if rate == "auto" else rate,
+        numbers=numbers_of(recipe),
+        device=resolve_device(recipe.model.device),
+        learning_rate=parts.method.learning_rate * parts.optimiser.learning_rate_factor if rate == "auto" else rate,
         total_steps=total,
         evaluate_every=evaluate_every,
         sample_every=training.sample_every or evaluate_every,
+        micro_batch_tokens=budget,
         order=order,
     )
 
 
-def run_key(recipe: Recipe, settings: Settings, *, dataset: DatasetVersion, base_digest: str) -> str:
+def _batch_size(training: TrainingOptions, dataset: DatasetVersion, *, budget: int) -> int:
+    """As asked, or as many examples of the mean length as fill one pass, within bounds."""
+    if training.batch_size != "auto":
+        return training.batch_size
+    receipt = dataset.receipt
+    mean_tokens = receipt.tokens.kept / max(1, sum(receipt.splits.values()))
+    return int(min(LARGEST_BATCH, max(SMALLEST_BATCH, budget // max(1.0, mean_tokens))))
+
+
+def run_key(
+    recipe: Recipe, settings: Settings, *, dataset: DatasetVersion, base_digest: str, start_digest: str = ""
+) -> str:
     """The key of a run: parents, options and versions; what has no effect on the weights is left out."""
+    start = {"start": start_digest} if start_digest else {}
     return digest.of_json(
         {
             "loop": VERSION,
@@ -73,14 +120,21 @@ def run_key(recipe: Recipe, settings: Settings, *, dataset: DatasetVersion, base
             "chat": dataset.chat_digest,
             "method": recipe.method.model_dump(mode="json"),
             "objective": recipe.objective.model_dump(mode="json"),
+            "schedule": _dumped(recipe.training.schedule),
             "training": effective(recipe.training),
             "used": settings.used(),
+            **start,
         }
     )
 
 
+def _dumped(part: Any) -> Any:
+    return part if isinstance(part, str) else part.model_dump(mode="json")
+
+
 def effective(training: TrainingOptions) -> dict[str, Any]:
     """The training options that decide the weights."""
-    asked = training.model_dump(mode="json", exclude=WITHOUT_EFFECT)
-    resolved = {"learning_rate", "epochs", "max_steps"}
-    return {name: value for name, value in asked.items() if name not in resolved}
+    stopping = training.early_stopping
+    decides = stopping.patience is not None or stopping.keep == "best"
+    asked = training.model_dump(mode="json", exclude=set(WITHOUT_EFFECT - DECIDING if decides else WITHOUT_EFFECT))
+    return {name: value for name, value in asked.items() if name not in RESOLVED}

@@ -63,6 +63,11 @@ def sentence(event: events.Event) -> str:
             return f"going on after step {event.step}"
         case events.Validated():
             return f"step {event.step}: validation loss {event.loss:.4f}, {event.token_accuracy:.1%} of tokens right"
+        case events.GuardActed():
+            did = "its batch is left out" if event.back_to is None else f"back to step {event.back_to}, lower rate"
+            return f"step {event.step}: {event.why}; {did} (decision {event.number}; rows {', '.join(event.rows[:3])})"
+        case events.StoppedEarly():
+            return f"step {event.step}: nothing gained since step {event.best_step}; training ends here"
         case events.Sampled():
             asked, expected = short(event.prompt, 80), short(event.expected, 80)
             return f"step {event.step}: {asked} → {short(event.answer)} (data: {expected})"

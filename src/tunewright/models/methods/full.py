@@ -34,6 +34,20 @@ class Work:
         """Every parameter once; tied weights stand under their first name."""
         return dict(model.named_parameters())
 
+    def rates(self, model: Any) -> dict[str, float]:
+        """All trains at the same rate."""
+        del model
+        return {}
+
+    def content(self, model: Any, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The masters are what is saved."""
+        del model
+        return dict(weights)
+
+    def read(self, folder: Path) -> dict[str, Tensor]:
+        """The masters of a saved folder."""
+        return read_weights(folder)
+
     def save(self, model: Any, weights: Mapping[str, Tensor], folder: Path) -> None:
         """A folder that Transformers loads: `model.safetensors` in float32 and `config.json`."""
         folder.mkdir(parents=True, exist_ok=True)

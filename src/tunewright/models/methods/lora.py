@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tunewright.core import digest
 from tunewright.core.errors import UserError
 from tunewright.models.dropout import CLOCK, DropoutClock, SeededDropout, silence
-from tunewright.models.tensors import write_weights
+from tunewright.models.tensors import read_weights, write_weights
 from tunewright.recipe.options.methods.lora import Options
 
 ATTENTION = {"q_proj", "k_proj", "v_proj", "o_proj", "qkv_proj", "query_key_value", "c_attn", "dense", "out_proj"}
@@ -59,6 +59,20 @@ class Work:
             for name, parameter in model.named_parameters()
             if parameter.requires_grad
         }
+
+    def rates(self, model: Any) -> dict[str, float]:
+        """All trains at the same rate."""
+        del model
+        return {}
+
+    def content(self, model: Any, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The masters are what is saved."""
+        del model
+        return dict(weights)
+
+    def read(self, folder: Path) -> dict[str, Tensor]:
+        """The masters of a saved folder."""
+        return read_weights(folder)
 
     def save(self, model: Any, weights: Mapping[str, Tensor], folder: Path) -> None:
         """`adapter_model.safetensors` and `adapter_config.json`, as plain PEFT reads them."""

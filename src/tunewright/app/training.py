@@ -1,0 +1,119 @@
+"""The stage `train`: what a run is made from, what is measured before, and the ranks that share the work."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from tunewright.app import resolve
+from tunewright.app.loaded import Base
+from tunewright.app.project import Project
+from tunewright.core.events import Emit
+from tunewright.core.nouns import DatasetVersion, Run
+from tunewright.data.dataset import open_dataset
+from tunewright.models.start import start_digest, start_folder
+from tunewright.train.inputs import TrainInputs
+from tunewright.train.measure import measure, measuring_key, stored
+from tunewright.train.set_up import set_up
+from tunewright.train.settings import Settings, TrainParts, asks_for_measuring, effective, resolve_settings, run_key
+from tunewright.train.train import train as train_model
+from tunewright.train.world import ALONE, World, joined, standing_of
+
+LARGE_PASS = 1 << 20
+"""Stands for the size of a pass while it is measured."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """A run before it begins: what it is made from, and the parts that make it."""
+
+    inputs: TrainInputs
+    parts: TrainParts
+
+    @property
+    def key(self) -> str:
+        """The run's key."""
+        return self.inputs.key
+
+
+def rank() -> int:
+    """Which of the processes that train together this one is."""
+    return standing_of(os.environ).rank
+
+
+def plan(project: Project, version: DatasetVersion, *, base: Base, emit: Emit) -> Training:
+    """Resolve everything that is `auto`, measuring where that is asked for, and name the run."""
+    recipe, parts = project.recipe, resolve.train_parts(project.recipe)
+    asked = recipe.model.start_from
+    start = start_folder(asked, folder=project.folder, workspace=project.workspace) if asked else None
+    measured = None
+    if asks_for_measuring(recipe):
+        draft = resolve_settings(recipe, parts, dataset=version, measured_tokens=LARGE_PASS)
+        measured = _measured(_inputs(project, version, base=base, settings=draft, start=start), parts, project, emit)
+    settings = resolve_settings(recipe, parts, dataset=version, measured_tokens=measured)
+    return Training(_inputs(project, version, base=base, settings=settings, start=start), parts)
+
+
+def _inputs(
+    project: Project, version: DatasetVersion, *, base: Base, settings: Settings, start: Path | None
+) -> TrainInputs:
+    key = run_key(
+        project.recipe,
+        settings,
+        dataset=version,
+        base_digest=base.found.digest,
+        start_digest=start_digest(start) if start else "",
+    )
+    return TrainInputs(
+        recipe=project.recipe,
+        recipe_file=str(project.file),
+        dataset=open_dataset(project.workspace, version),
+        version=version,
+        base=base.found,
+        chat=base.chat,
+        settings=settings,
+        key=key,
+        clock=project.clock,
+        made_at=project.now(),
+        start=start,
+    )
+
+
+def _measured(inputs: TrainInputs, parts: TrainParts, project: Project, emit: Emit) -> int:
+    """Tokens of a pass on this machine, measured once for this base, method and data set."""
+    recipe = inputs.recipe
+    key = measuring_key(
+        {
+            "base": inputs.base.digest,
+            "dataset": inputs.version.name,
+            "method": recipe.method.model_dump(mode="json"),
+            "objective": recipe.objective.model_dump(mode="json"),
+            "numbers": inputs.settings.numbers.model_dump(mode="json"),
+            "device": inputs.settings.device,
+            "recompute": effective(recipe.training)["recompute"],
+        }
+    )
+    found = stored(project.workspace, key)
+    if found is None:
+        bench = set_up(inputs, parts, world=ALONE)
+        found = measure(bench, parts, workspace=project.workspace, key=key, emit=emit)
+    return found.tokens
+
+
+def carry_out(training: Training, project: Project, *, emit: Emit) -> Run:
+    """Train, alone or as the first of several ranks."""
+    with joined(os.environ, device=training.inputs.settings.device) as world:
+        run = _train(training, project, emit=emit, world=world)
+    assert run is not None, "the first rank makes the record"
+    return run
+
+
+def assist(training: Training, project: Project, *, emit: Emit) -> None:
+    """Be one of the other ranks: compute a share of every step, write nothing."""
+    with joined(os.environ, device=training.inputs.settings.device) as world:
+        _train(training, project, emit=emit, world=world)
+
+
+def _train(training: Training, project: Project, *, emit: Emit, world: World) -> Run | None:
+    return train_model(training.inputs, training.parts, workspace=project.workspace, emit=emit, world=world)

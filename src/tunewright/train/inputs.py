@@ -1,0 +1,38 @@
+"""Everything that training reads: parents, resolved settings and the key they give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tunewright.core import digest
+from tunewright.core.nouns import DatasetVersion
+from tunewright.core.workspace import Workspace
+from tunewright.data.dataset import Dataset
+from tunewright.models.find import FoundModel
+from tunewright.recipe.recipe import Recipe
+from tunewright.text.chat import ChatFormat
+from tunewright.train.settings import Settings
+
+
+@dataclass(frozen=True)
+class TrainInputs:
+    """What a run is made from. `start`: a folder with trained weights to go on from."""
+
+    recipe: Recipe
+    recipe_file: str
+    dataset: Dataset
+    version: DatasetVersion
+    base: FoundModel
+    chat: ChatFormat
+    settings: Settings
+    key: str
+    clock: Callable[[], float]
+    made_at: str
+    start: Path | None = None
+
+
+def run_folder(workspace: Workspace, key: str) -> Path:
+    """Where a run keeps its events, checkpoints and report."""
+    return workspace.runs / digest.short(key)

@@ -1,0 +1,76 @@
+"""What a step computes over all ranks: gradients of its examples, and sums of a validation.
+
+A term of a loss is a sum, divided once by its count over the whole step: so neither the division into passes nor the
+division among ranks changes anything but rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from tunewright.core.ports import Encoded, Objective
+from tunewright.models.forward import pack
+from tunewright.train.batches import micro_batches
+from tunewright.train.masters import Masters
+from tunewright.train.world import World
+
+
+class Scores(NamedTuple):
+    """Of some examples: loss in nats, and the weight of positions whose token was the arg-max."""
+
+    loss: float
+    right: float
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Runs examples through the model in packs of at most `budget_tokens`, each rank its share."""
+
+    model: Any
+    masters: Masters
+    objective: Objective
+    world: World
+    budget_tokens: int
+
+    def gradients(self, examples: Sequence[Encoded], *, seed: int) -> float:
+        """Add up a step's gradients in the masters of every rank; returns the step's loss. `seed` is for dropout."""
+        counts = self.objective.counts(examples)
+        total = 0.0
+        for part in self._packs(examples):
+            terms = self.objective.terms(self.model, pack(part, seed=seed, device=self.device))
+            parts = [term.coefficient * term.sum / counts[name] for name, term in terms.items()]
+            loss = torch.stack(parts).sum()
+            loss.backward()
+            total += float(loss.detach())
+        self.world.add_up(self.masters.gradients() if self.world.size > 1 else ())
+        return self.world.sums(total)[0]
+
+    def scores(self, examples: Sequence[Encoded]) -> Scores:
+        """Loss and right weight of examples, without gradients."""
+        counts = self.objective.counts(examples)
+        loss = right = 0.0
+        with torch.no_grad():
+            for part in self._packs(examples):
+                for name, term in self.objective.terms(self.model, pack(part, device=self.device)).items():
+                    loss += term.coefficient * float(term.sum) / counts[name]
+                    right += term.metrics.get("right", 0.0)
+        return Scores(*self.world.sums(loss, right))
+
+    def _packs(self, examples: Sequence[Encoded]) -> list[list[Encoded]]:
+        """This rank's examples in packs, similar lengths together."""
+        lengths = np.array([len(example.tokens) for example in examples])
+        mine = np.array(self.world.share(lengths.tolist()), dtype=np.int64)
+        if not len(mine):
+            return []
+        packs = micro_batches(mine, lengths, budget_tokens=self.budget_tokens)
+        return [[examples[row] for row in rows] for rows in packs]
+
+    @property
+    def device(self) -> str:
+        """Where the model lies."""
+        return str(self.model.device)
