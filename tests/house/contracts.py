@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from safetensors.torch import load_file
 from torch import nn
@@ -44,6 +45,13 @@ BAD_VALUES: list[Any] = [
     "x" * 10_000,
 ]
 TOTALS = (1, 2, 3, 10, 150)
+SECRET = "a-secret-that-nobody-may-write"
+TRACKER_VARIABLES = {
+    "MLFLOW_ALLOW_FILE_STORE": "true",
+    "MLFLOW_TRACKING_TOKEN": SECRET,
+    "WANDB_API_KEY": SECRET,
+    "WANDB_ERROR_REPORTING": "false",
+}
 
 
 def source_reads_anything(source: Any, folder: Path) -> list[str]:
@@ -186,14 +194,23 @@ def _update(optimiser: Any, parameter: nn.Parameter) -> None:
 
 
 def tracker_takes_numbers(tracker: Any, folder: Path) -> list[str]:
-    """A tracker opens a run, takes its numbers and closes; the same key goes on."""
-    run = TrackedRun("contract", "0" * 64, folder, {"name": "contract"}, {"threads": 1})
-    numbers = [Measured(step, 1000.0 + step, {"loss": 1.0 / step}) for step in (1, 2)]
-    for first, status in ((0, "stopped"), (1, "done")):
-        tracker.open(run)
-        tracker.send(numbers[first : first + 1])
-        tracker.close(status=status, results={"loss": 0.5})
-    return []
+    """A tracker shows a run, takes numbers again that it has, goes on under the same key, and writes no secret."""
+    run = TrackedRun("contract", "0" * 64, folder / "runs" / "contract", {"name": "contract"}, {"threads": 1})
+    run.folder.mkdir(parents=True)
+    numbers = [Measured(step, 1000.0 + step, {"loss": 1.0 / step}) for step in (1, 2, 3)]
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in TRACKER_VARIABLES.items():
+            patch.setenv(name, value)
+        if hasattr(tracker.options, "uri"):
+            tracker = type(tracker)(tracker.options.model_copy(update={"uri": f"file:{folder}/store"}))
+        for some, status in ((numbers[:2], "stopped"), (numbers[1:], "done")):
+            tracker.open(run)
+            tracker.send(some)
+            tracker.send(some[-1:])
+            tracker.close(status=status, results={"loss": 0.5})
+    written = [path for path in folder.rglob("*") if path.is_file()]
+    problems = [] if written else ["nothing is shown"]
+    return problems + [f"{path.name} holds a secret" for path in written if SECRET.encode() in path.read_bytes()]
 
 
 def method_trains_what_it_says(method: Any, model_folder: Path, *, folder: Path) -> list[str]:

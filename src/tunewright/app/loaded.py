@@ -73,5 +73,5 @@ def models_of(project: Project, run: Run, *, base: Base) -> Models:
 def _plain(project: Project, run: Run, *, base: Base) -> Any:
     """The base model in the number formats of a run, with room for added tokens."""
     model = load(base.found.path, numbers=run.model.numbers, device=resolve_device(project.recipe.model.device))
-    resize(model, base.chat.vocabulary_size)
+    resize(model, base.chat.vocabulary_size, added=tuple(base.chat.added_ids.values()))
     return model

@@ -62,12 +62,16 @@ def attention_of(config: Any) -> str:
     return "sdpa" if family._supports_sdpa else "eager"
 
 
-def resolve_numbers(weights: str, precision: Literal["auto", "bf16", "fp32"], *, double_quantisation: bool) -> Numbers:
+def resolve_numbers(
+    weights: Literal["auto", "bf16", "fp32", "int8", "nf4"],
+    precision: Literal["auto", "bf16", "fp32"],
+    *,
+    double_quantisation: bool,
+) -> Numbers:
     """The number formats that a recipe means on this machine: plain weights have the type of the products."""
-    if weights in QUANTISED:
-        products = resolve_precision(precision)
+    if weights in ("int8", "nf4"):
         double = double_quantisation and weights == "nf4"
-        return Numbers(weights=weights, products=products, double_quantisation=double)
+        return Numbers(weights=weights, products=resolve_precision(precision), double_quantisation=double)
     products = resolve_precision(precision if weights == "auto" else weights)
     return Numbers(weights=products, products=products, double_quantisation=False)
 
@@ -121,7 +125,21 @@ def _loaded(path: Path, numbers: Numbers, device: Device) -> PreTrainedModel:
     missing = sorted(found["missing_keys"])
     if missing:  # the library would fill them with random numbers
         raise ValueError(f"{len(missing)} weights are missing, among them {missing[0]}")
-    return (model if numbers.weights in QUANTISED else model.to(device)).eval()
+    if numbers.weights not in QUANTISED:
+        return model.to(device).eval()
+    _keep_layout(model)
+    return model.eval()
+
+
+def _keep_layout(model: Any) -> None:
+    """Keep 4-bit weights as they are in eval mode, too.
+
+    bitsandbytes 0.50 repacks them for an AVX-512 kernel in the first pass without gradients and does not go back: the
+    backward passes after that are wrong by a factor of ten (docs/lab.md).
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def _quantisation(numbers: Numbers, device: Device) -> dict[str, Any]:

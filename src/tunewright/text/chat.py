@@ -53,7 +53,7 @@ class ChatFormat:
     def __init__(self, files: TokenizerFiles, *, today: date = FIXED_DAY) -> None:
         self.files = files
         self.tokenizer: Tokenizer = files.tokenizer
-        self.added_ids: dict[str, int] = {text: files.tokenizer.token_to_id(text) for text in files.added_tokens}
+        self.added_ids: dict[str, int] = added_ids(files)
         self.vocabulary_size: int = files.tokenizer.get_vocab_size(with_added_tokens=True)
         self.template = Template(files.template, files.tokens, today=today)
         self.template_digest: str = self.template.digest
@@ -197,6 +197,12 @@ def turn_end(template: Template, tokenizer: Tokenizer) -> str:
     tail = text[text.rfind(_ANSWER) + len(_ANSWER) :].lstrip()
     added = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
     return max((content for content in added if content.strip() and tail.startswith(content)), key=len, default="")
+
+
+def added_ids(files: TokenizerFiles) -> dict[str, int]:
+    """Ids of the tokens that the recipe added, by their text."""
+    found = {text: files.tokenizer.token_to_id(text) for text in files.added_tokens}
+    return {text: number for text, number in found.items() if number is not None}
 
 
 def control_texts(files: TokenizerFiles, stop_ids: frozenset[int]) -> tuple[str, ...]:

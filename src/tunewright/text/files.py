@@ -61,7 +61,7 @@ def add_tokens(tokenizer: Tokenizer, texts: tuple[str, ...]) -> None:
     for text in texts:
         if tokenizer.token_to_id(text) is not None:
             raise UserError(f'"{text}" is a token already.', where="model.added_tokens", do="Take it out of the list.")
-        tokenizer.add_tokens([AddedToken(text, normalized=False)])
+        tokenizer.add_tokens([AddedToken(text, normalized=False)])  # pyright: ignore[reportUnknownMemberType]
 
 
 def read_files(folder: Path, *, template: str | None = None, added_tokens: tuple[str, ...] = ()) -> TokenizerFiles:

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
@@ -142,15 +142,22 @@ def read_checkpoint(folder: Path, read_model: ReadModel) -> Checkpoint:
 
 
 def split_state(state: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """An optimiser's state as tensors by name ("3.exp_avg") and what JSON can hold."""
+    """An optimiser's state as tensors by name ("3/exp_avg") and what JSON can hold; groups inside groups stay."""
     tensors: dict[str, Tensor] = {}
-    scalars: dict[str, dict[str, Any]] = {}
-    for index, values in state["state"].items():
-        for name, value in values.items():
-            if isinstance(value, Tensor):
-                tensors[f"{index}.{name}"] = value.contiguous()
-            else:
-                scalars.setdefault(str(index), {})[name] = value
+    places: set[int] = set()
+
+    def without_tensors(value: Any, name: str) -> Any:
+        if isinstance(value, Tensor):
+            shared = value.data_ptr() in places  # 8-bit optimisers share one table of values among all
+            tensors[name] = value.clone() if shared else value.contiguous()
+            places.add(value.data_ptr())
+            return None
+        if not isinstance(value, dict):
+            return value
+        inside = {key: without_tensors(each, f"{name}/{key}") for key, each in cast("dict[Any, Any]", value).items()}
+        return {str(key): each for key, each in inside.items() if f"{name}/{key}" not in tensors}
+
+    scalars = {str(index): without_tensors(values, str(index)) for index, values in state["state"].items()}
     return tensors, {"state": scalars, "param_groups": state["param_groups"]}
 
 
@@ -158,8 +165,11 @@ def join_state(tensors: dict[str, Tensor], scalars: dict[str, Any]) -> dict[str,
     """The inverse of `split_state`."""
     state: dict[int, dict[str, Any]] = {int(index): dict(values) for index, values in scalars["state"].items()}
     for name, tensor in tensors.items():
-        index, _, key = name.partition(".")
-        state.setdefault(int(index), {})[key] = tensor
+        index, *path, last = name.split("/")
+        place = state[int(index)]
+        for step in path:
+            place = place[step]
+        place[last] = tensor
     return {"state": state, "param_groups": scalars["param_groups"]}
 
 

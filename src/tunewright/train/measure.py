@@ -136,6 +136,7 @@ def _try(bench: Bench, parts: TrainParts, *, budget: int) -> Trial | None:
     tokens = sum(len(example.tokens) for example in examples)
     gc.collect()
     before = reset_peak()
+    seconds = 0.0
     try:
         for _ in range(2):
             began = time.perf_counter()

@@ -23,7 +23,7 @@ def model_of(inputs: TrainInputs, parts: TrainParts, *, example: Encoded) -> Any
     Raises UserError when the architecture or the method does not fit.
     """
     model: Any = load(inputs.base.path, numbers=inputs.settings.numbers, device=inputs.settings.device)
-    resize(model, inputs.chat.vocabulary_size)
+    resize(model, inputs.chat.vocabulary_size, added=tuple(inputs.chat.added_ids.values()))
     prepare_for_packing(model, example)
     model = parts.method.attach(model, seed=inputs.recipe.training.seed)
     if inputs.recipe.training.recompute == "layers":
@@ -47,6 +47,4 @@ def set_up(inputs: TrainInputs, parts: TrainParts, *, world: World) -> Bench:
     optimiser = parts.optimiser.build(
         masters.weights, learning_rate=inputs.settings.learning_rate, rates=parts.method.rates(model)
     )
-    if hasattr(optimiser, "train"):
-        optimiser.train()
     return Bench(model, masters, optimiser, parts, train, validation, world)

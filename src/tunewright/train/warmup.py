@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 
@@ -22,3 +23,8 @@ def warmup_steps(warmup: float | int, total_steps: int) -> int:
     """Steps of warm-up, at most all."""
     steps = round(warmup * total_steps) if isinstance(warmup, float) else warmup
     return min(steps, total_steps)
+
+
+def half_cosine(fall: float) -> float:
+    """From 1 at 0 to 0 at 1."""
+    return (1 + math.cos(math.pi * fall)) / 2

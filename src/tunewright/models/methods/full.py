@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from tunewright.models.dropout import silence
-from tunewright.models.tensors import read_weights, write_weights
+from tunewright.models.whole import load_whole, read_trained, refuse_quantised, save_whole, whole
 from tunewright.recipe.options.methods.full import Options
 
 
@@ -25,8 +24,12 @@ class Work:
         self.options = options
 
     def attach(self, model: Any, *, seed: int) -> Any:
-        """The same model with gradients on; there is no random start, so `seed` changes nothing."""
+        """The same model with gradients on; there is no random start, so `seed` changes nothing.
+
+        Raises UserError for quantised weights.
+        """
         del seed
+        refuse_quantised(model)
         silence(model)
         return model.requires_grad_(True)
 
@@ -40,25 +43,17 @@ class Work:
         return {}
 
     def content(self, model: Any, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The masters are what is saved."""
-        del model
-        return dict(weights)
-
-    def read(self, folder: Path) -> dict[str, Tensor]:
-        """The masters of a saved folder."""
-        return read_weights(folder)
+        """The masters, and numbers that belong to the model and never train, where it has any."""
+        return whole(model, weights)
 
     def save(self, model: Any, weights: Mapping[str, Tensor], folder: Path) -> None:
         """A folder that Transformers loads: `model.safetensors` in float32 and `config.json`."""
-        folder.mkdir(parents=True, exist_ok=True)
-        write_weights(folder / "model.safetensors", weights)
-        model.config.save_pretrained(folder)
-        model.generation_config.save_pretrained(folder)
+        save_whole(model, weights, folder)
+
+    def read(self, folder: Path) -> dict[str, Tensor]:
+        """The masters of a saved folder."""
+        return read_trained(folder)
 
     def load(self, model: Any, folder: Path) -> Any:
         """The model with the saved weights in place of its own, in the type it computes in."""
-        with torch.no_grad():
-            parameters = dict(model.named_parameters())
-            for name, tensor in read_weights(folder).items():
-                parameters[name].copy_(tensor)
-        return model.eval()
+        return load_whole(model, folder)

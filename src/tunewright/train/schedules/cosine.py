@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
 from tunewright.recipe.options.schedules.cosine import Options
 from tunewright.train import warmup
-
-
-def half_cosine(fall: float) -> float:
-    """From 1 at 0 to 0 at 1."""
-    return (1 + math.cos(math.pi * fall)) / 2
 
 
 class Work:
@@ -22,4 +15,4 @@ class Work:
     def factor(self, step: int, total_steps: int) -> float:
         """Multiplier of the base rate for the update number `step` (from 1)."""
         options = self.options
-        return warmup.factor(step, total_steps, warmup=options.warmup, floor=options.floor, shape=half_cosine)
+        return warmup.factor(step, total_steps, warmup=options.warmup, floor=options.floor, shape=warmup.half_cosine)

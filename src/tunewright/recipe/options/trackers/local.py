@@ -1,15 +1,14 @@
-"""Options of the local tracker: a table in the run's folder."""
+"""Options of the table of numbers in the run's folder."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from tunewright.recipe.fields import Part, option
+from tunewright.recipe.fields import Part
 
 
 class Options(Part):
-    """A CSV file with a row a step, for spreadsheets and pandas."""
+    """A CSV file `metrics.csv` in the run's folder, one row a step."""
 
     type: Literal["local"] = "local"
     version: Literal[1] = 1
-    file: str = option("metrics.csv", "Name of the file in the run's folder.", why="says what it holds", min_length=1)
