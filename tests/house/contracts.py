@@ -228,7 +228,8 @@ def method_trains_what_it_says(method: Any, model_folder: Path, *, folder: Path)
         for name, parameter in named.items():
             parameter.copy_(weights[name])
     method.save(model, weights, folder)
-    problems += [] if _equal(_saved(folder), weights) else ["saved weights are not the given ones"]
+    problems += [] if _equal(_saved(folder), method.content(model, weights)) else ["`content` is not what is saved"]
+    problems += [] if _equal(method.read(folder), weights) else ["saved weights are not the given ones"]
     loaded = method.load(AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32), folder)
     return problems + (
         [] if torch.allclose(_logits(model), _logits(loaded), atol=1e-5) else ["loaded, it answers otherwise"]

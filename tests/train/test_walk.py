@@ -119,8 +119,8 @@ def walk(cell: Cell, recipe: Path, base: Path) -> None:
 
     tokens = torch.arange(3, 40)[None]
     with torch.no_grad():
-        plain = plain_base(base, cell[0])
-        untuned = plain(tokens).logits.float()
+        untuned = plain_base(base, cell[0])(tokens).logits.float()
+        plain = plain_base(base, cell[0])  # a fresh one: PEFT's DoRA over 8 bits survives one pass only
         theirs = PeftModel.from_pretrained(plain, whole.workspace.models / run.name, autocast_adapter_dtype=False)
         theirs = (
             theirs.to(plain.dtype).eval()(tokens).logits.float() if cell[0] == "bf16" else theirs.eval()(tokens).logits

@@ -127,19 +127,26 @@ def _loaded(path: Path, numbers: Numbers, device: Device) -> PreTrainedModel:
         raise ValueError(f"{len(missing)} weights are missing, among them {missing[0]}")
     if numbers.weights not in QUANTISED:
         return model.to(device).eval()
-    _keep_layout(model)
+    for module in model.modules():
+        _keep_whole(module)
     return model.eval()
 
 
-def _keep_layout(model: Any) -> None:
-    """Keep 4-bit weights as they are in eval mode, too.
+def _keep_whole(module: Any) -> None:
+    """Keep a quantised layer as it was made, on a processor (bitsandbytes 0.50, PEFT 0.21; docs/lab.md).
 
-    bitsandbytes 0.50 repacks them for an AVX-512 kernel in the first pass without gradients and does not go back: the
-    backward passes after that are wrong by a factor of ten (docs/lab.md).
+    4 bits: the first pass without gradients repacks weights for an AVX-512 kernel and does not go back; gradients after
+    that are wrong by a factor of ten. 8 bits: PEFT loses the scales when it dequantises a layer for DoRA.
     """
-    for module in model.modules():
-        if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False
+    if hasattr(module, "support_avx512bf16_for_cpu"):
+        module.support_avx512bf16_for_cpu = False
+    if hasattr(getattr(module, "state", None), "SCB"):
+        module.register_forward_pre_hook(_scales_back)
+
+
+def _scales_back(module: Any, _inputs: Any) -> None:
+    if module.weight.SCB is None and module.state.SCB is not None:
+        module.weight.CB, module.weight.SCB = module.state.CB, module.state.SCB
 
 
 def _quantisation(numbers: Numbers, device: Device) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def added_rows(model: Any) -> tuple[int, ...]:
 
 
 def token_rows(model: Any) -> dict[str, list[int]]:
-    """What PEFT is told about added tokens (`trainable_token_indices`): rows by last name of the module that holds them.
+    """What PEFT is told about added tokens (`trainable_token_indices`): rows by the last name of their module.
 
     Embedding and head where each has its own weight; tied, PEFT follows the embedding. Empty without added tokens.
     """

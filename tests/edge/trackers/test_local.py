@@ -6,6 +6,7 @@ import csv
 import random
 from pathlib import Path
 
+import pandas
 import pytest
 
 from tunewright.core.ports import Measured, TrackedRun
@@ -48,7 +49,6 @@ def test_a_row_a_step_in_which_the_validation_joins_its_step(run: TrackedRun) ->
 
 
 def test_pandas_reads_it_bit_for_bit(run: TrackedRun) -> None:
-    pandas = pytest.importorskip("pandas")
     rng = random.Random(5)
     values = [rng.uniform(-1, 1) * 10 ** rng.randint(-30, 30) for _ in range(200)]
     opened(run).send([loss(step, value) for step, value in enumerate(values, 1)])

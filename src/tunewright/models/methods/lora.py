@@ -50,7 +50,6 @@ class Work:
         """
         silence(model)
         self._check(model)
-        _hand_back_scales(model)
         wrapped = get_peft_model(model, self._config(model), autocast_adapter_dtype=False)
         _compute_in(model.dtype, wrapped)
         layers = _layers(wrapped)
@@ -100,7 +99,7 @@ class Work:
 
     def _config(self, model: Any) -> LoraConfig:
         options, rows = self.options, token_rows(model)
-        tokens = {"trainable_token_indices": rows} if rows else {}
+        tokens: dict[str, Any] = {"trainable_token_indices": rows} if rows else {}
         return LoraConfig(
             r=options.rank,
             lora_alpha=options.alpha,  # pyright: ignore[reportArgumentType] - PEFT divides it, a float is fine
@@ -137,17 +136,6 @@ def _saved_name(name: str) -> str:
 def _layers(model: Any) -> dict[str, Any]:
     """PEFT's adapted layers by name."""
     return {name: module for name, module in model.named_modules() if hasattr(module, "lora_A")}
-
-
-def _hand_back_scales(model: Any) -> None:
-    """Put the scales of 8-bit weights back beside them, where PEFT reads them for DoRA.
-
-    bitsandbytes moves them into the layer's state in the first pass, and PEFT (0.21) then loses them on a processor.
-    """
-    for module in model.modules():
-        state = getattr(module, "state", None)
-        if getattr(state, "SCB", None) is not None:
-            module.weight.CB, module.weight.SCB = state.CB, state.SCB
 
 
 def _compute_in(dtype: torch.dtype, model: Any) -> None:
