@@ -81,7 +81,7 @@ def shape_converts_or_says_why(shape: Any) -> list[str]:
     for bad in BAD_VALUES:
         for value in ({}, dict.fromkeys(columns, bad), {columns[0]: bad}):
             try:
-                messages, _label = shape.convert(value)
+                messages, _label, _tools = shape.convert(value)
             except RowProblem as problem:
                 problems += [] if problem.reason.isidentifier() else [f"reason {problem.reason!r}"]
             except Exception as error:  # noqa: BLE001 - any error at all is the breach
@@ -93,7 +93,7 @@ def shape_converts_or_says_why(shape: Any) -> list[str]:
 
 def _is_answered(messages: Sequence[Message]) -> bool:
     texts = all(isinstance(message.get("content"), str) for message in messages)
-    return bool(messages) and texts and messages[-1].get("role") == "assistant"
+    return bool(messages) and texts and messages[-1].get("role") in ("assistant", "document")
 
 
 def step_loses_no_row(step: Any) -> list[str]:

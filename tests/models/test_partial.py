@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,7 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig, GPT2Config, L
 
 from tests.conftest import tiny_config
 from tests.models.test_forward import examples_of, gradients, library_loss, relative, tiny
-from tests.train.runs import Crash, crash_at, losses, project_in
-from tunewright.app import flow
-from tunewright.app.loaded import base_of, models_of
 from tunewright.core.errors import UserError
-from tunewright.core.events import silent
 from tunewright.models.forward import pack, packed_hidden, packed_loss, prepare_for_packing
 from tunewright.models.methods.full import Work as Full
 from tunewright.models.methods.partial import Work
@@ -55,13 +51,8 @@ def test_exactly_what_is_asked_for_trains(options: dict[str, Any], expected: lis
     every = modules_of(name for name, _ in model.named_parameters())
     method, model = attached(model, **options)
     trains = modules_of(method.trainable(model))
-    assert trains == {name for name in every if any(Path(name).match(pattern) for pattern in expected_forms(expected))}
+    assert trains == {name for name in every if any(fnmatch(name, pattern) for pattern in expected)}
     assert {id(p) for p in model.parameters() if p.requires_grad} == {id(p) for p in method.trainable(model).values()}
-
-
-def expected_forms(patterns: list[str]) -> list[str]:
-    """Names hold dots, no slashes, so a pattern for paths matches a whole name."""
-    return patterns
 
 
 def test_gradients_are_the_librarys_and_stop_below_the_lowest_trained_block() -> None:
@@ -72,7 +63,7 @@ def test_gradients_are_the_librarys_and_stop_below_the_lowest_trained_block() ->
     prepare_for_packing(model, examples[0])
     reached: list[str] = []
     for name, module in model.named_modules():
-        if name.count(".") == 2 and ".layers." in name or name == "model.embed_tokens":
+        if (name.count(".") == 2 and ".layers." in name) or name == "model.embed_tokens":
             module.register_forward_hook(watch(name, reached))
     packed_loss(model, pack(examples)).loss.backward()
     assert reached == ["model.layers.4", "model.layers.5"]
@@ -179,27 +170,5 @@ def test_quantised_weights_cannot_take_an_update(tiny_model_folder: Path, method
     model = AutoModelForCausalLM.from_pretrained(
         tiny_model_folder, quantization_config=quantised, device_map={"": "cpu"}
     )
-    with pytest.raises(UserError, match="quantised weights cannot take an update.*lora"):
+    with pytest.raises(UserError, match=r"quantised weights cannot take an update.*lora"):
         method.attach(model, seed=0)
-
-
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_run_learns_goes_on_after_a_kill_and_is_served_as_it_was_trained(recipe: Path, precision: str) -> None:
-    sets = ("method={type: partial, top_layers: 1}", f"model.precision={precision}")
-    whole, broken = project_in(recipe, "whole", *sets), project_in(recipe, "broken", *sets)
-    first = flow.train(whole, silent)
-    with pytest.raises(Crash):
-        flow.train(broken, crash_at(8))
-    assert flow.train(broken, silent).name == first.name
-    assert losses(whole, first)[-1] < losses(whole, first)[0]
-    folder = whole.workspace.models / first.name
-    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
-    plain = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
-    tuned = models_of(whole, first, base=base_of(whole, silent)).tuned
-    prompt = list(range(3, 30))
-    continued = plain.generate(torch.tensor([prompt]), max_new_tokens=6, do_sample=False, eos_token_id=None)
-    ours = tuned.generate([prompt], max_new_tokens=6, stop=frozenset())[0].tokens
-    assert list(ours) == continued[0, len(prompt) :].tolist()
-    assert json.loads((folder / "trained.json").read_text())["trained"] == sorted(
-        name for name, _ in plain.named_parameters() if ".layers.1." in name
-    )

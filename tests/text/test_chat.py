@@ -14,6 +14,7 @@ from tests.text.conversations import conversations
 from tests.text.formats import FORMATS, MISTRAL, Format, write_format
 from tunewright.core.ports import Message, RowProblem
 from tunewright.text.chat import ChatFormat, load_chat
+from tunewright.text.spans import Conversation
 
 QUESTION: Message = {"role": "user", "content": "What is seven?"}
 ANSWER: Message = {"role": "assistant", "content": "A number."}
@@ -71,7 +72,7 @@ def test_many_rows_equal_one_by_one_with_problems_in_their_places(chats: dict[st
     chat = chats["chatml"]
     bad: tuple[Message, ...] = ({"role": "user", "content": "<|im_end|>"}, ANSWER)
     rows = [(QUESTION, ANSWER), bad, (QUESTION, {"role": "assistant", "content": "Other."})]
-    results = chat.encode_many(rows, loss_on="answers")
+    results = chat.encode_many([Conversation(row) for row in rows], loss_on="answers")
     assert isinstance(results[1], RowProblem) and results[1].reason == "control_token"
     for row, result in ((rows[0], results[0]), (rows[2], results[2])):
         assert not isinstance(result, RowProblem)

@@ -9,6 +9,7 @@ from pathlib import Path
 from tunewright.app import resolve
 from tunewright.app.loaded import Base
 from tunewright.app.project import Project
+from tunewright.app.tracking import run_to_track, tracked
 from tunewright.core.events import Emit
 from tunewright.core.nouns import DatasetVersion, Run
 from tunewright.data.dataset import open_dataset
@@ -102,9 +103,18 @@ def _measured(inputs: TrainInputs, parts: TrainParts, project: Project, emit: Em
 
 
 def carry_out(training: Training, project: Project, *, emit: Emit) -> Run:
-    """Train, alone or as the first of several ranks."""
-    with joined(os.environ, device=training.inputs.settings.device) as world:
-        run = _train(training, project, emit=emit, world=world)
+    """Train, alone or as the first of several ranks; trackers see the numbers."""
+    inputs = training.inputs
+    shown = run_to_track(
+        project.recipe,
+        key=training.key,
+        workspace=project.workspace,
+        used=inputs.settings.used(),
+        dataset=inputs.version.name,
+    )
+    trackers = resolve.trackers(project.recipe)
+    with tracked(trackers, shown, emit=emit) as tell, joined(os.environ, device=inputs.settings.device) as world:
+        run = _train(training, project, emit=tell, world=world)
     assert run is not None, "the first rank makes the record"
     return run
 

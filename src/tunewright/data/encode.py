@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -12,13 +12,14 @@ import numpy as np
 
 from tunewright.core.digest import of_parts
 from tunewright.core.events import Emit, Progress
-from tunewright.core.ports import Chat, Message, Row, RowProblem
+from tunewright.core.ports import Chat, Row, RowProblem
 from tunewright.data.overlong import OVERLONG, PART_WITHOUT_ANSWER, Fitted, Refusal, Tokens, fit
 from tunewright.data.receipt import Ledger, Quarantine, histogram
 from tunewright.data.rows import piece
+from tunewright.data.shelf import wholes
 from tunewright.data.store import SplitWriter
 from tunewright.recipe.recipe import DataOptions
-from tunewright.text.spans import LossOn
+from tunewright.text.spans import Conversation, LossOn
 
 BATCH_ROWS = 1024
 BATCH_CHARACTERS = 4 * 2**20
@@ -27,7 +28,7 @@ BATCH_CHARACTERS = 4 * 2**20
 class TrainingChat(Chat, Protocol):
     """A chat format that also gives loss weights (room `text`)."""
 
-    def encode_many(self, rows: Sequence[Sequence[Message]], *, loss_on: LossOn) -> list[Tokens | RowProblem]:
+    def encode_many(self, rows: Sequence[Conversation], *, loss_on: LossOn) -> list[Tokens | RowProblem]:
         """Tokens and weights of each conversation, or its problem in its place."""
         ...
 
@@ -55,7 +56,7 @@ class Encoder:
         for split, group in rows.items():
             self.ledger.labels[split] = Counter()
             with SplitWriter(folder, split) as writer:
-                for batch in batches(group):
+                for batch in batches(wholes(group)):
                     self._batch(batch, split, writer, refusal)
                     done += len(batch)
                     self.emit(Progress(stage="data", done=done, total=total, unit="rows"))
@@ -67,7 +68,7 @@ class Encoder:
         return of_parts(parts)
 
     def _batch(self, rows: Sequence[Row], split: str, writer: SplitWriter, refusal: Refusal) -> None:
-        results = self.chat.encode_many([row.messages for row in rows], loss_on=self.loss_on)
+        results = self.chat.encode_many([Conversation(row.messages, row.tools) for row in rows], loss_on=self.loss_on)
         policy = self.options.overlong
         for row, result in zip(rows, results, strict=True):
             if isinstance(result, RowProblem):
@@ -109,13 +110,15 @@ class Encoder:
                 self.ledger.labels[split][row.label] += 1
 
 
-def batches(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
     """Rows in order, in groups that are encoded at once: bounded in rows and in text."""
-    begin, size = 0, 0
-    for index, row in enumerate(rows):
+    group: list[Row] = []
+    size = 0
+    for row in rows:
+        group.append(row)
         size += sum(len(turn.get("content", "")) for turn in row.messages)
-        if index + 1 - begin >= BATCH_ROWS or size >= BATCH_CHARACTERS:
-            yield rows[begin : index + 1]
-            begin, size = index + 1, 0
-    if begin < len(rows):
-        yield rows[begin:]
+        if len(group) >= BATCH_ROWS or size >= BATCH_CHARACTERS:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group

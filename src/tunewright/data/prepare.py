@@ -23,6 +23,7 @@ from tunewright.data.receipt import Ledger, Quarantine, check_limits, labels_of
 from tunewright.data.rows import SPLITS
 from tunewright.data.seal import seal
 from tunewright.data.shape import choose_shape
+from tunewright.data.shelf import Shelf
 from tunewright.recipe.recipe import DataOptions
 from tunewright.text.spans import LossOn
 
@@ -60,8 +61,9 @@ def prepare(
     place = workspace.home / "scratch" / f"data-{short(inputs.key)}"
     ledger = Ledger()
     with lock(place.with_suffix(".lock"), purpose="data"), outside_errors(place), fresh(place) as work:
-        with Quarantine(place / "quarantine.jsonl") as quarantine:
-            shape, rows = read(options, parts, inputs=inputs, ledger=ledger, quarantine=quarantine, emit=emit)
+        with Quarantine(place / "quarantine.jsonl") as quarantine, Shelf(place / "rows.jsonl") as shelf:
+            desk = Desk(inputs, ledger, quarantine, shelf, emit)
+            shape, rows = read(options, parts, desk)
             check_limits(options.limits, ledger, quarantine=quarantine.path)
             rows = arrange(rows, parts.steps, options=options.split, ledger=ledger)
             name = Encoder(options, inputs.chat, inputs.loss_on, ledger, quarantine, emit).write(rows, work)
@@ -94,16 +96,26 @@ def fresh(place: Path) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def read(
-    options: DataOptions, parts: DataParts, *, inputs: Inputs, ledger: Ledger, quarantine: Quarantine, emit: Emit
-) -> tuple[str, dict[str, list[Row]]]:
+@dataclass(frozen=True)
+class Desk:
+    """What lies open while rows are read."""
+
+    inputs: Inputs
+    ledger: Ledger
+    quarantine: Quarantine
+    shelf: Shelf
+    emit: Emit
+
+
+def read(options: DataOptions, parts: DataParts, desk: Desk) -> tuple[str, dict[str, list[Row]]]:
     """Name of the shape, and rows by split as the files hold them."""
-    files = find_files(options, folder=inputs.folder)
+    files = find_files(options, folder=desk.inputs.folder)
     shape_name, shape = choose_shape(parts.shapes, parts.sources, files=files["train"])
     if len(parts.shapes) > 1:
-        emit(Note(text=f"The rows have the shape {shape_name}, by their columns."))
-    rows = Reader(parts.sources, shape, options.system, ledger, quarantine, emit).read(files)
-    check_not_empty(len(rows["train"]), ledger, options=options, quarantine=quarantine)
+        desk.emit(Note(text=f"The rows have the shape {shape_name}, by their columns."))
+    reader = Reader(parts.sources, shape, options.system, desk.ledger, desk.quarantine, desk.emit, desk.shelf)
+    rows = reader.read(files)
+    check_not_empty(len(rows["train"]), desk.ledger, options=options, quarantine=desk.quarantine)
     return shape_name, rows
 
 

@@ -10,6 +10,7 @@ from tunewright.core.ports import RawRow, Row, RowProblem, Shape, Source
 from tunewright.data.files import SourceFile, source_type
 from tunewright.data.receipt import Ledger, Quarantine
 from tunewright.data.rows import make_row, with_system
+from tunewright.data.shelf import Shelf
 
 PROGRESS_ROWS = 10_000
 
@@ -24,10 +25,13 @@ class Reader:
     ledger: Ledger
     quarantine: Quarantine
     emit: Emit
+    shelf: Shelf
 
     def read(self, files: Mapping[str, Sequence[SourceFile]]) -> dict[str, list[Row]]:
-        """Rows by split, in file order."""
-        return {split: [row for file in group for row in self._rows(file)] for split, group in files.items()}
+        """Rows by split, in file order; their turns lie on the shelf."""
+        return {
+            split: [self.shelf.add(row) for file in group for row in self._rows(file)] for split, group in files.items()
+        }
 
     def _rows(self, file: SourceFile) -> Iterator[Row]:
         tally = self.ledger.sources[file.name]
@@ -48,5 +52,5 @@ class Reader:
         if raw.value is None:
             reason, _, detail = raw.problem.partition(": ")
             raise RowProblem(reason, detail)
-        messages, label = self.shape.convert(raw.value)
-        return make_row(with_system(messages, self.system), label, source=file, line=raw.line)
+        messages, label, tools = self.shape.convert(raw.value)
+        return make_row(with_system(messages, self.system), label, source=file, line=raw.line, tools=tools)

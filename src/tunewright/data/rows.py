@@ -2,31 +2,55 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from tunewright.core import digest
 from tunewright.core.ports import Message, Row
 
 SPLITS = ("train", "validation", "test")
+KEY_BYTES = 16
+"""128 bits: no two of a billion different rows share a key by chance."""
 
 
-def make_row(messages: tuple[Message, ...], label: str | None, *, source: str, line: int) -> Row:
-    """A row whose id is the digest of its turns and label, whatever file it stands in."""
-    return Row(digest.of_json([messages, label]), messages, label, source, line)
+def make_row(
+    messages: tuple[Message, ...],
+    label: str | None,
+    *,
+    source: str,
+    line: int,
+    tools: tuple[dict[str, Any], ...] = (),
+) -> Row:
+    """A row whose id is the digest of its turns, label and tools, whatever file it stands in."""
+    named = [messages, label, tools] if tools else [messages, label]
+    return Row(digest.of_json(named), messages, label, source, line, tools)
 
 
 def with_system(messages: tuple[Message, ...], system: str | None) -> tuple[Message, ...]:
-    """The turns with a system turn in front, unless there is one or none is wanted."""
-    if not system or messages[0].get("role") == "system":
+    """The turns with a system turn in front, unless there is one, none is wanted, or the row is a document."""
+    if not system or messages[0].get("role") in ("system", "document"):
         return messages
     return ({"role": "system", "content": system}, *messages)
 
 
-def content_key(row: Row) -> tuple[str, ...]:
-    """What makes two rows exact duplicates: roles and texts, not the label's name, weight, file or line."""
-    return tuple(text for turn in row.messages for text in (turn.get("role", ""), turn.get("content", "")))
+def content_key(row: Any) -> bytes:
+    """What exact duplicates share: roles, texts, calls and tools; not the label's name, weight, file or line."""
+    return row.key if hasattr(row, "key") else _key(row.messages, row.tools)
+
+
+def prompt_key(row: Any) -> bytes:
+    """The same for all but the last turn."""
+    return row.prompt_key if hasattr(row, "prompt_key") else _key(row.messages[:-1], row.tools)
+
+
+def _key(messages: Sequence[Message], tools: Sequence[dict[str, Any]]) -> bytes:
+    turns = [[value for name, value in sorted(turn.items()) if name != "weight"] for turn in messages]
+    text = json.dumps([turns, tools] if tools else turns)
+    return hashlib.blake2b(text.encode(), digest_size=KEY_BYTES).digest()
 
 
 def piece(row: Row, number: int) -> Row:
@@ -36,8 +60,8 @@ def piece(row: Row, number: int) -> Row:
 
 def conflicting(rows: Iterable[Row]) -> list[Row]:
     """Labelled rows whose prompt stands elsewhere with another label."""
-    by_prompt: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    by_prompt: dict[bytes, list[Row]] = defaultdict(list)
     for row in rows:
         if row.label is not None:
-            by_prompt[content_key(row)[:-2]].append(row)
+            by_prompt[prompt_key(row)].append(row)
     return [row for group in by_prompt.values() if len({row.label for row in group}) > 1 for row in group]

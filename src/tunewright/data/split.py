@@ -39,7 +39,7 @@ def stratified(rows: Sequence[Row], options: SplitOptions) -> bool:
 
 def strata(rows: Sequence[Row], *, by_label: bool) -> dict[str, dict[str, Group]]:
     """Label to groups of equal rows, each under the smallest id in it."""
-    groups: dict[tuple[str, ...], Group] = defaultdict(list)
+    groups: dict[bytes, Group] = defaultdict(list)
     for index, row in enumerate(rows):
         groups[content_key(row)].append(index)
     found: dict[str, dict[str, Group]] = defaultdict(dict)

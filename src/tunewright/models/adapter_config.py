@@ -85,7 +85,7 @@ def _said(key: str, values: Mapping[str, Any]) -> Any:
     return words[key][bool(values[key])] if key in words else values[key]
 
 
-def _rows(indices: Any) -> list[tuple[int, ...]]:
+def _rows(indices: Any) -> list[tuple[str, ...]]:
     """Rows that train, whatever the modules are called."""
-    several = indices.values() if isinstance(indices, dict) else [indices] if indices else []
-    return sorted({tuple(sorted(rows)) for rows in several})
+    several = indices.values() if isinstance(indices, dict) else [indices]
+    return sorted({tuple(sorted(map(str, rows if isinstance(rows, list) else [rows]))) for rows in several if rows})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -50,7 +49,7 @@ def _model_of_run(run: Path, workspace: Workspace) -> Path:
             where=str(run),
             do="Give one of its checkpoints, or let it end by training again.",
         )
-    name = str(read_json(record).get("name", ""))
+    name = Path(str(read_json(record).get("name"))).name
     places = (run.parent.parent / "models" / name, workspace.models / name)
     found = next((each for each in places if each.is_dir()), None)
     if found is None:
@@ -135,7 +134,9 @@ def _targets_of(folder: Path) -> str:
     """What an adapter says that it goes to, for people."""
     path = folder / ADAPTER_CONFIG
     targets = read_json(path).get("target_modules") if path.is_file() else None
-    return f" (targets: {json.dumps(sorted(targets))})" if isinstance(targets, list) else ""
+    if not isinstance(targets, list):
+        return ""
+    return f" (targets: {', '.join(sorted({str(name).rpartition('.')[2] for name in targets}))})"
 
 
 def _check_values(weights: Mapping[str, Tensor], trainable: Mapping[str, Tensor], folder: Path) -> None:

@@ -35,7 +35,7 @@ def whole(model: Any, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach() for name, tensor in (parameters | buffers | dict(weights)).items()}
 
 
-def save_whole(model: Any, weights: Mapping[str, Tensor], folder: Path) -> None:
+def save_whole(model: Any, weights: Mapping[str, Tensor], *, folder: Path) -> None:
     """A folder that Transformers loads: `model.safetensors` and its settings; and which tensors are `weights`."""
     folder.mkdir(parents=True, exist_ok=True)
     write_weights(folder / "model.safetensors", whole(model, weights))

@@ -7,7 +7,7 @@ prompt's tokens are checked to be a prefix of it.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,14 @@ from tokenizers import Encoding, Tokenizer
 
 from tunewright.core import digest
 from tunewright.core.ports import Ids, Message, RowProblem
-from tunewright.text.files import TokenizerFiles, named_template, read_files, write_files
-from tunewright.text.spans import Draft, LossOn, Span, draft
+from tunewright.text.files import TokenizerFiles, has_template, named_template, read_files, write_files
+from tunewright.text.spans import Conversation, Draft, LossOn, Span, draft, texts
 from tunewright.text.template import FAILURES, FIXED_DAY, Template
 
 Tokens = tuple[NDArray[np.int32], NDArray[np.float32]]
 CACHED_TAILS = 4096
 _ANSWER = "An answer"
+_QUESTION: Message = {"role": "user", "content": "A question"}
 
 
 def load_chat(
@@ -33,13 +34,16 @@ def load_chat(
     template: str | None = None,
     added_tokens: tuple[str, ...] = (),
     base: Path | None = None,
+    fallback: str | None = None,
     today: date = FIXED_DAY,
 ) -> ChatFormat:
     """The chat format of a model folder, with another template or more tokens where that is asked for.
 
-    `template` is a name of ours or a file, relative to `base`. Raises UserError when a file is missing or broken.
+    `template` is a name of ours or a file, relative to `base`; `fallback` the name of one for models without.
+    Raises UserError when a file is missing or broken.
     """
-    source = named_template(template, base or Path()) if template else None
+    name = template or (fallback if fallback and not has_template(folder) else None)
+    source = named_template(name, base or Path()) if name else None
     return ChatFormat(read_files(folder, template=source, added_tokens=added_tokens), today=today)
 
 
@@ -59,8 +63,9 @@ class ChatFormat:
         self.template_digest: str = self.template.digest
         self.eos_text: str = files.tokens.get("eos_token", "")
         self.stop_text: str = turn_end(self.template, self.tokenizer)
-        own = self.tokenizer.token_to_id(self.stop_text) if self.stop_text else None
-        self.stop_ids: frozenset[int] = files.stop_ids if own is None else files.stop_ids | {own}
+        self.stop_texts = tuple(dict.fromkeys(filter(None, (self.stop_text, call_end(self.template, self.tokenizer)))))
+        own = {self.tokenizer.token_to_id(text) for text in self.stop_texts}
+        self.stop_ids: frozenset[int] = files.stop_ids | {number for number in own if number is not None}
         self.digest: str = digest.of_json([self.template_digest, files.tokenizer_digest, sorted(self.stop_ids)])
         self.control_texts = control_texts(files, self.stop_ids)
         self._control = re.compile("|".join(map(re.escape, self.control_texts)) or r"(?!)")
@@ -73,11 +78,12 @@ class ChatFormat:
     def problem(self, messages: Sequence[Message]) -> RowProblem | None:
         """Why these turns cannot be written as tokens: a control token in the text, or text that is not Unicode."""
         for index, turn in enumerate(messages):
-            content = turn.get("content", "")
-            if found := self._control.search(content):
-                return RowProblem("control_token", f'turn {index + 1} holds "{found.group()}", which would end a turn')
-            if not content.isascii() and not is_unicode(content):
-                return RowProblem("lone_surrogate", f"turn {index + 1} holds half of a UTF-16 pair")
+            for content in texts(turn):
+                if found := self._control.search(content):
+                    what = f'turn {index + 1} holds "{found.group()}", which would end a turn'
+                    return RowProblem("control_token", what)
+                if not content.isascii() and not is_unicode(content):
+                    return RowProblem("lone_surrogate", f"turn {index + 1} holds half of a UTF-16 pair")
         return None
 
     def save(self, folder: Path) -> None:
@@ -86,8 +92,7 @@ class ChatFormat:
 
     def prompt_ids(self, messages: Sequence[Message], *, tools: Sequence[dict[str, Any]] = ()) -> list[int]:
         """Tokens of a conversation up to where the assistant begins to answer."""
-        del tools
-        return self.encode_text(self.template.render(messages, generation=True))
+        return self.encode_text(self.template.render(messages, generation=True, tools=tools))
 
     def encode_text(self, text: str) -> list[int]:
         """Tokens of plain text, nothing added."""
@@ -114,28 +119,35 @@ class ChatFormat:
     def _text(self, ids: Ids) -> str:
         return self.tokenizer.decode(list(ids), skip_special_tokens=False)
 
-    def encode(self, messages: Sequence[Message], *, loss_on: LossOn) -> Tokens:
+    def encode(
+        self, messages: Sequence[Message], *, loss_on: LossOn, tools: Sequence[Mapping[str, Any]] = ()
+    ) -> Tokens:
         """Tokens int32 [T] and loss weights float32 [T] of a conversation.
 
         weights[t] is the weight of predicting token t, so weights[0] is 0. Raises RowProblem when it cannot be trained.
         """
-        result = self.encode_many([messages], loss_on=loss_on)[0]
+        result = self.encode_many([Conversation(messages, tools)], loss_on=loss_on)[0]
         if isinstance(result, RowProblem):
             raise result
         return result
 
-    def encode_many(self, rows: Sequence[Sequence[Message]], *, loss_on: LossOn) -> list[Tokens | RowProblem]:
+    def encode_texts(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
+        """Tokens int32 [T] of each plain text, nothing added, on all cores."""
+        encoded = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        return [np.array(item.ids, dtype=np.int32) for item in encoded]
+
+    def encode_many(self, rows: Sequence[Conversation], *, loss_on: LossOn) -> list[Tokens | RowProblem]:
         """`encode` for many conversations, on all cores; a problem stands in the place of its row."""
-        drafts = [self._draft(messages, loss_on) for messages in rows]
+        drafts = [self._draft(talk, loss_on) for talk in rows]
         texts = [item.text for item in drafts if isinstance(item, Draft)]
         encoded = iter(self.tokenizer.encode_batch(texts, add_special_tokens=False))
         return [item if isinstance(item, RowProblem) else self._weigh(item, next(encoded), loss_on) for item in drafts]
 
-    def _draft(self, messages: Sequence[Message], loss_on: LossOn) -> Draft | RowProblem:
-        if (problem := self.problem(messages)) is not None:
+    def _draft(self, talk: Conversation, loss_on: LossOn) -> Draft | RowProblem:
+        if (problem := self.problem(talk.messages)) is not None:
             return problem
         try:
-            return draft(self.template, messages, stop_text=self.stop_text, loss_on=loss_on)
+            return draft(self.template, talk, stop_texts=self.stop_texts, loss_on=loss_on)
         except RowProblem as problem:
             return problem
 
@@ -189,12 +201,24 @@ def is_unicode(text: str) -> bool:
 
 def turn_end(template: Template, tokenizer: Tokenizer) -> str:
     """Text of the added token that the template writes right after an assistant turn; empty when there is none."""
-    turns: list[Message] = [{"role": "user", "content": "A question"}, {"role": "assistant", "content": _ANSWER}]
+    turns: list[Message] = [_QUESTION, {"role": "assistant", "content": _ANSWER}]
+    return _end_after(_ANSWER, turns, template=template, tokenizer=tokenizer)
+
+
+def call_end(template: Template, tokenizer: Tokenizer) -> str:
+    """The same after a turn that calls a tool, for templates that end it otherwise (Llama 3.1's `<|eom_id|>`)."""
+    call = {"type": "function", "function": {"name": "look_up", "arguments": {"word": _ANSWER}}, "id": "call00001"}
+    turns: list[Message] = [_QUESTION, {"role": "assistant", "content": "", "tool_calls": [call]}]
+    return _end_after(_ANSWER, turns, template=template, tokenizer=tokenizer)
+
+
+def _end_after(last: str, turns: list[Message], *, template: Template, tokenizer: Tokenizer) -> str:
+    """The added token that comes first after the text that a turn ends with."""
     try:
         text = template.render(turns, generation=False)
     except FAILURES:
         return ""  # the probe says so with the template's own words
-    tail = text[text.rfind(_ANSWER) + len(_ANSWER) :].lstrip()
+    tail = text[text.rfind(last) + len(last) :].lstrip(' \t\r\n"}])') if last in text else ""
     added = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
     return max((content for content in added if content.strip() and tail.startswith(content)), key=len, default="")
 

@@ -47,6 +47,13 @@ def named_template(name: str, base: Path) -> str:
         ) from error
 
 
+def has_template(folder: Path) -> bool:
+    """True when a model brings a chat template of its own."""
+    return (folder / "chat_template.jinja").exists() or bool(
+        read_json(folder / "tokenizer_config.json").get("chat_template")
+    )
+
+
 def write_files(files: TokenizerFiles, folder: Path) -> None:
     """Write tokenizer.json, tokenizer_config.json and chat_template.jinja."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -131,7 +138,7 @@ def read_template(folder: Path, config: Mapping[str, Any]) -> str:
         raise UserError(
             "this model has no chat template.",
             where=str(folder),
-            do="Choose the instruction-tuned model, or put a chat_template.jinja into its folder.",
+            do="Write model.template: chatml, llama3, alpaca, user_assistant or a file, or take the instruct model.",
         )
     return given
 

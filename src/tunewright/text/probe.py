@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tunewright.core.errors import UserError
 from tunewright.core.ports import Message, RowProblem
 from tunewright.text.chat import ChatFormat
-from tunewright.text.spans import LossOn, check_nothing_lost, render
+from tunewright.text.spans import Conversation, LossOn, check_nothing_lost, render
 from tunewright.text.template import FAILURES
 
 _USER: Message = {"role": "user", "content": "What is seven?"}
@@ -69,7 +69,8 @@ def probe(chat: ChatFormat, *, loss_on: LossOn) -> Probe:
 def check_one_turn(chat: ChatFormat, loss_on: LossOn) -> None:
     """Raise UserError unless one question with one answer can be trained, its stop token included."""
     try:
-        check_nothing_lost(render(chat.template, ONE_TURN), ONE_TURN)
+        talk = Conversation(ONE_TURN)
+        check_nothing_lost(render(chat.template, talk), talk)
     except RowProblem as problem:
         raise refusal(chat, problem) from problem
     if not chat.stop_text:
@@ -108,7 +109,7 @@ def refusal(chat: ChatFormat, problem: RowProblem) -> UserError:
 
 def works(chat: ChatFormat, messages: Sequence[Message], *, loss_on: LossOn) -> bool:
     """True when this conversation can be trained."""
-    return not isinstance(chat.encode_many([messages], loss_on=loss_on)[0], RowProblem)
+    return not isinstance(chat.encode_many([Conversation(messages)], loss_on=loss_on)[0], RowProblem)
 
 
 def keeps_space(chat: ChatFormat) -> bool:

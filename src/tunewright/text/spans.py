@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, NamedTuple
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 from tunewright.core.ports import Message, RowProblem
 from tunewright.text.template import FAILURES, Template
@@ -26,25 +27,33 @@ class Draft(NamedTuple):
     spans: list[Span]
 
 
-def render(template: Template, messages: Sequence[Message], *, generation: bool = False) -> str:
+class Conversation(NamedTuple):
+    """What a template writes: turns, and the JSON schemas of tools on offer."""
+
+    messages: Sequence[Message]
+    tools: Sequence[Mapping[str, Any]] = ()
+
+
+def render(template: Template, talk: Conversation, *, generation: bool = False) -> str:
     """The text of a conversation. Raises RowProblem when the template refuses it."""
     try:
-        return template.render(messages, generation=generation)
+        return template.render(talk.messages, generation=generation, tools=talk.tools)
     except FAILURES as error:
         raise RowProblem("template_refuses", str(error)) from error
 
 
-def draft(template: Template, messages: Sequence[Message], *, stop_text: str, loss_on: LossOn) -> Draft:
+def draft(template: Template, talk: Conversation, *, stop_texts: Sequence[str], loss_on: LossOn) -> Draft:
     """Text and trained spans of one conversation.
 
     Raises RowProblem: the template refuses it, leaves text out, changes earlier turns, or writes no stop token.
     """
-    text = render(template, messages)
-    check_nothing_lost(text, messages)
+    text = render(template, talk)
+    check_nothing_lost(text, talk)
+    last = len(talk.messages) - 1
     spans = [
-        answer_span(template, messages, text=text, index=index, stop_text=stop_text)
-        for index, turn in enumerate(messages)
-        if wanted(turn, loss_on, last=index == len(messages) - 1)
+        answer_span(template, talk, text=text, index=index, stop_texts=stop_texts)
+        for index, turn in enumerate(talk.messages)
+        if wanted(turn, loss_on, last=index == last)
     ]
     return Draft(text, spans)
 
@@ -59,23 +68,52 @@ def wanted(turn: Message, loss_on: LossOn, *, last: bool) -> bool:
     return weight != 0 and (last or loss_on == "answers")
 
 
-def answer_span(template: Template, messages: Sequence[Message], *, text: str, index: int, stop_text: str) -> Span:
+def answer_span(template: Template, talk: Conversation, *, text: str, index: int, stop_texts: Sequence[str]) -> Span:
     """From the end of the assistant's header to the end of the stop token; what follows it is not trained.
 
-    The answer itself cannot hold the stop token: such rows are refused before.
+    Reasoning and calls of tools are part of the answer. The answer cannot hold a stop token: such rows are refused
+    before. A template that writes an earlier turn otherwise once more turns follow (most drop its reasoning) would have
+    the model trained on what it never sees in use: such rows are refused, too.
     """
-    prompt = render(template, messages[:index], generation=True)
-    turn_end = text if index == len(messages) - 1 else render(template, messages[: index + 1])
+    turns = talk.messages
+    prompt = render(template, talk._replace(messages=turns[:index]), generation=True)
+    turn_end = text if index == len(turns) - 1 else render(template, talk._replace(messages=turns[: index + 1]))
     if not (text.startswith(turn_end) and turn_end.startswith(prompt)):
         raise RowProblem("template_changes_turns", f"turn {index + 1} renders otherwise when more turns follow")
-    stop = turn_end.find(stop_text, len(prompt)) if stop_text else -1
-    if stop < 0:
+    ends = [(place, stop) for stop in stop_texts if (place := turn_end.find(stop, len(prompt))) >= 0]
+    if not ends:
         raise RowProblem("no_stop_token", f"turn {index + 1} does not end with a stop token")
-    return Span(len(prompt), stop + len(stop_text), messages[index].get("weight", 1.0))
+    place, stop = min(ends)
+    return Span(len(prompt), place + len(stop), turns[index].get("weight", 1.0))
 
 
-def check_nothing_lost(text: str, messages: Sequence[Message]) -> None:
-    """Raise RowProblem when a turn's text is not in the rendered one, but for white space around it."""
-    for index, turn in enumerate(messages):
-        if turn.get("content", "").strip() not in text:
-            raise RowProblem("template_drops_text", f"the text of turn {index + 1} is not in what the template wrote")
+def check_nothing_lost(text: str, talk: Conversation) -> None:
+    """Raise RowProblem when a turn's text is not in the rendered one, but for white space around it.
+
+    Of calls, names and text values of arguments are looked for; of reasoning, that of the last turn, because templates
+    leave out earlier ones on purpose.
+    """
+    for index, turn in enumerate(talk.messages):
+        pieces = [turn.get("content", ""), *call_texts(turn)]
+        if index == len(talk.messages) - 1:
+            pieces.append(turn.get("reasoning_content", ""))
+        for piece in pieces:
+            if piece.strip() not in text and json.dumps(piece.strip(), ensure_ascii=False)[1:-1] not in text:
+                raise RowProblem(
+                    "template_drops_text", f"the text of turn {index + 1} is not in what the template wrote"
+                )
+
+
+def call_texts(turn: Message) -> list[str]:
+    """Names of the functions that a turn calls, and the texts among their arguments."""
+    found: list[str] = []
+    for call in turn.get("tool_calls", []):
+        function = call["function"]
+        found.append(function["name"])
+        found += [value for value in function["arguments"].values() if isinstance(value, str)]
+    return found
+
+
+def texts(turn: Message) -> list[str]:
+    """Every text of a turn that a template may write."""
+    return [turn.get("content", ""), turn.get("reasoning_content", ""), turn.get("name", ""), *call_texts(turn)]

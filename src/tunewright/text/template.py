@@ -102,14 +102,16 @@ class Template:
         self._render: Callable[..., str] = compile_template(source, today).render
         self._tokens = dict(tokens)
 
-    def render(self, messages: Sequence[Message], *, generation: bool) -> str:
+    def render(self, messages: Sequence[Message], *, generation: bool, tools: Sequence[Mapping[str, Any]] = ()) -> str:
         """Text of a conversation; with `generation` the header of the assistant's next turn stands at the end.
+
+        `tools` are the JSON schemas that the conversation offers.
 
         Raises one of `FAILURES` when the template refuses the conversation.
         """
-        turns = [{"role": turn.get("role", ""), "content": turn.get("content", "")} for turn in messages]
+        turns = [{name: value for name, value in turn.items() if name != "weight"} for turn in messages]
         named: dict[str, Any] = {**self._tokens, "add_generation_prompt": generation}
-        return self._render(messages=turns, tools=None, documents=None, **named)
+        return self._render(messages=turns, tools=list(tools) or None, documents=None, **named)
 
 
 def compile_template(source: str, today: date) -> jinja2.Template:

@@ -43,7 +43,8 @@ def set_up(inputs: TrainInputs, parts: TrainParts, *, world: World) -> Bench:
     model = model_of(inputs, parts, example=train.encoded(0))
     masters = Masters(parts.method.trainable(model))
     if inputs.start is not None:
-        masters.load(start_weights(parts.method, model, folder=inputs.start))
+        weights = start_weights(parts.method, model, folder=inputs.start, base_digest=inputs.base.digest)
+        masters.load(weights)
     optimiser = parts.optimiser.build(
         masters.weights, learning_rate=inputs.settings.learning_rate, rates=parts.method.rates(model)
     )

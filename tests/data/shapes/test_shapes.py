@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -23,6 +24,11 @@ GOOD = [
     ("labelled", {"text": "Good!", "label": True}, "Good!", "true", "true"),
 ]
 U, A = {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}
+CALL = {
+    "role": "assistant",
+    "content": None,
+    "tool_calls": [{"id": "c1", "function": {"name": "f", "arguments": "{}"}}],
+}
 BAD = [
     ("alpaca", {"instruction": "Add"}, "missing_column"),
     ("alpaca", {"instruction": " ", "output": "3"}, "empty_text"),
@@ -36,13 +42,38 @@ BAD = [
     ("labelled", {"text": "x", "label": None}, "missing_column"),
     ("chat", {"messages": []}, "no_turns"),
     ("chat", {"messages": "Hi"}, "no_turns"),
-    ("chat", {"messages": [U, A], "tools": [{"name": "f"}]}, "tools_in_row"),
+    ("chat", {"messages": [U, A], "tools": "{"}, "wrong_tools"),
+    ("chat", {"messages": [U, A], "tools": [1]}, "wrong_tools"),
     ("chat", {"messages": [U, "Hello"]}, "turn_not_an_object"),
-    ("chat", {"messages": [U, {"role": "tool", "content": "x"}, A]}, "wrong_role"),
+    ("chat", {"messages": [U, {"role": "tool", "content": "x"}, A]}, "result_without_call"),
+    ("chat", {"messages": [U, CALL, {"role": "tool", "content": "x", "tool_call_id": "c2"}, A]}, "result_without_call"),
+    ("chat", {"messages": [U, {"role": "judge", "content": "x"}, A]}, "wrong_role"),
+    ("chat", {"messages": [U, {**A, "audio": {"id": 1}}]}, "unknown_turn_key"),
+    (
+        "chat",
+        {"messages": [U, {**A, "tool_calls": [{"function": {"name": "f", "arguments": "{"}}]}]},
+        "wrong_arguments",
+    ),
+    (
+        "chat",
+        {"messages": [U, {**A, "tool_calls": [{"function": {"name": "f", "arguments": [1]}}]}]},
+        "wrong_arguments",
+    ),
+    ("chat", {"messages": [U, {**A, "tool_calls": {"name": "f"}}]}, "wrong_tool_calls"),
+    ("sharegpt", {"conversations": [{"from": "human", "value": 3}]}, "not_text"),
+    ("sharegpt", {"conversations": [{"from": "someone", "value": "x"}]}, "wrong_role"),
+    (
+        "sharegpt",
+        {"conversations": [{"from": "human", "value": "x"}, {"from": "function_call", "value": "f("}]},
+        "wrong_tool_calls",
+    ),
+    ("sharegpt", {"conversations": []}, "no_turns"),
+    ("text", {"text": " "}, "empty_text"),
+    ("text", {"text": 3}, "not_text"),
     ("chat", {"messages": [U, {"role": ["assistant"], "content": "x"}]}, "wrong_role"),
     ("chat", {"messages": [U, {"role": "assistant", "content": " \n"}]}, "empty_turn"),
     ("chat", {"messages": [U, {"role": "assistant", "content": [{"type": "text", "text": "x"}]}]}, "not_text"),
-    ("chat", {"messages": [U, {**A, "tool_calls": [{"id": 1}]}]}, "unknown_turn_key"),
+    ("chat", {"messages": [U, {**A, "tool_calls": [{"id": 1}]}]}, "wrong_tool_calls"),
     ("chat", {"messages": [U, {**A, "weight": 0.5}]}, "wrong_weight"),
     ("chat", {"messages": [U, {**A, "weight": True}]}, "wrong_weight"),
     ("chat", {"messages": [{**U, "weight": 1}, A]}, "wrong_weight"),
@@ -55,7 +86,8 @@ BAD = [
 
 @pytest.mark.parametrize(("name", "value", "question", "answer", "label"), GOOD)
 def test_a_good_row(name: str, value: dict[str, Any], question: str, answer: str, label: str | None) -> None:
-    messages, found = every("shapes")[name].convert(value)
+    messages, found, tools = every("shapes")[name].convert(value)
+    assert tools == ()
     assert messages == ({"role": "user", "content": question}, {"role": "assistant", "content": answer})
     assert found == label
 
@@ -69,14 +101,14 @@ def test_a_bad_row_says_why(name: str, value: dict[str, Any], reason: str) -> No
 
 def test_chat_keeps_turns_and_weights_and_passes_empty_extras() -> None:
     value = {"messages": [U, {**A, "weight": 0, "tool_calls": None}, U, {**A, "weight": 1, "refusal": ""}], "id": 7}
-    messages, label = every("shapes")["chat"].convert(value)
+    messages, label, _tools = every("shapes")["chat"].convert(value)
     assert messages == (U, {**A, "weight": 0.0}, U, A)
     assert label is None
 
 
 def test_columns_and_the_prompt_may_be_named() -> None:
     options = catalog.options("shapes", "labelled")(text="body", label="class", prompt="Is it {text}? {x}")
-    messages, label = catalog.work("shapes", "labelled")(options).convert({"body": "{label}", "class": "b"})
+    messages, label, _tools = catalog.work("shapes", "labelled")(options).convert({"body": "{label}", "class": "b"})
     assert messages[0]["content"] == "Is it {label}? {x}"
     assert label == "b"
 
@@ -90,3 +122,44 @@ def test_a_prompt_without_a_place_is_the_users_mistake() -> None:
 def test_detection_finds_exactly_one_shape(name: str, value: dict[str, Any]) -> None:
     columns = frozenset(value)
     assert [found for found, shape in every("shapes").items() if shape.fits(columns, value)] == [name]
+
+
+def test_a_document_is_one_turn_without_a_speaker() -> None:
+    messages, label, tools = every("shapes")["text"].convert({"text": "Once upon a time."})
+    assert messages == ({"role": "document", "content": "Once upon a time."},)
+    assert (label, tools) == (None, ())
+
+
+TOOL = {"name": "look_up", "parameters": {"type": "object", "properties": {"word": {"type": "string"}}}}
+
+
+def test_calls_of_tools_keep_their_arguments_as_a_mapping() -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "look_up", "arguments": '{"word": "axe"}'}}
+    turns = [U, {"role": "assistant", "content": None, "tool_calls": [call]}]
+    turns += [{"role": "tool", "tool_call_id": "c1", "content": "a tool"}, A]
+    messages, _label, tools = every("shapes")["chat"].convert({"messages": turns, "tools": [TOOL]})
+    assert messages[1]["tool_calls"][0]["function"] == {"name": "look_up", "arguments": {"word": "axe"}}
+    assert messages[1]["content"] == ""
+    assert messages[2] == {"role": "tool", "tool_call_id": "c1", "content": "a tool"}
+    assert tools == ({"type": "function", "function": TOOL},)
+
+
+def test_sharegpt_with_tools_is_the_same_conversation() -> None:
+    turns = [
+        {"from": "human", "value": "Hi"},
+        {"from": "function_call", "value": '{"name": "look_up", "arguments": {"word": "axe"}}'},
+        {"from": "observation", "value": "a tool"},
+        {"from": "gpt", "value": "Hello"},
+    ]
+    value = {"conversations": turns, "system": "Be brief.", "tools": json.dumps([TOOL])}
+    messages, _label, tools = every("shapes")["sharegpt"].convert(value)
+    call = {"type": "function", "function": {"name": "look_up", "arguments": {"word": "axe"}}}
+    assert messages == (
+        {"role": "system", "content": "Be brief."},
+        U,
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "content": "a tool"},
+        A,
+    )
+    assert tools == ({"type": "function", "function": TOOL},)
+    assert [name for name, shape in every("shapes").items() if shape.fits(frozenset(value), value)] == ["sharegpt"]

@@ -6,6 +6,7 @@ once more with it; page faults of glibc's malloc cost a fifth to a third of trai
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import warnings
@@ -15,18 +16,25 @@ from pathlib import Path
 from tunewright.app.cli.late import Late
 
 COMPUTING = frozenset({"train", "evaluate", "run", "chat"})
-READING = frozenset({"data", "show"})
+READING = frozenset({"data", "show", "track"})
 ALLOCATOR_VARIABLE = "TUNEWRIGHT_ALLOCATOR"
 ALLOCATOR_USED = "TUNEWRIGHT_ALLOCATOR_USED"
 LAUNCHED = "TUNEWRIGHT_LAUNCHED"
 SPIN_COUNT = "4000"
 """How long a waiting thread spins before it sleeps. Measured on 2 cores (docs/lab.md): alone 5 % slower than the
 library's default of 300,000; beside a second training ten times faster, for both."""
+TRACKERS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "WANDB_ERROR_REPORTING": "false",
+}
+"""Clients of trackers report nothing to their makers, and fail soon: trying again is `app.delivery`'s work."""
 LIBRARIES = ("libtcmalloc_minimal.so.4", "libtcmalloc.so.4")
 OTHERS = ("tcmalloc", "jemalloc", "mimalloc")
 FOLDERS = ("/usr/local/lib", "/usr/lib64", "/usr/lib", "/lib64", "/lib")
 LINKER_LISTS = Path("/etc/ld.so.conf.d")
-_WITH_VALUE = ("--set", "--home", "--message", "-m", "--row", "--split")
+_WITH_VALUE = ("--set", "--home", "--message", "-m", "--row", "--split", "--processes")
 draft = Late("tunewright.recipe.draft")
 files = Late("tunewright.recipe.files")
 screen_errors = Late("tunewright.core.errors")
@@ -37,6 +45,7 @@ def prepare(verb: str, words: Sequence[str]) -> None:
     if verb not in COMPUTING | READING or {"--help", "-h"} & set(words):
         return
     warnings.simplefilter("ignore", FutureWarning)  # notes between libraries, which users can do nothing about
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # says with each product that it casts
     set_variables(os.environ, allow_remote=remote_allowed(words))
     if verb in COMPUTING and sys.platform == "linux" and LAUNCHED not in os.environ:
         restart(os.environ)
@@ -49,6 +58,8 @@ def set_variables(environment: MutableMapping[str, str], *, allow_remote: bool) 
     environment.setdefault("TOKENIZERS_PARALLELISM", "true")
     environment.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     environment.setdefault("DO_NOT_TRACK", "1")
+    for name, value in TRACKERS.items():
+        environment.setdefault(name, value)
     if not allow_remote:
         environment.setdefault("HF_HUB_OFFLINE", "1")
         environment.setdefault("TRANSFORMERS_OFFLINE", "1")

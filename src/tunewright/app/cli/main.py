@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -11,6 +12,7 @@ from pathlib import Path
 import click
 
 from tunewright import __version__
+from tunewright.app import leash
 from tunewright.app.cli import launch, out
 from tunewright.app.cli.ending import Ending
 
@@ -71,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verb = next((word for word in words if not word.startswith("-")), "")
     as_json = "--json" in words
     if arguments is None:
+        leash.hold(os.environ)
         launch.prepare(verb, words)
         if as_json:
             out.keep_for_documents()

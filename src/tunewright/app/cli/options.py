@@ -25,6 +25,15 @@ home = click.option("--home", type=click.Path(path_type=Path, file_okay=False), 
 quiet = click.option("--quiet", "-q", is_flag=True, help="No progress on standard error.")
 
 
+processes = click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes that train together on this machine.",
+)
+
+
 def project(function: CommandT) -> CommandT:
     """PATH, --set, --home, --json and --quiet: what verbs that do work take."""
     return path(sets(home(quiet(as_json(function)))))

@@ -38,6 +38,11 @@ def keep_for_documents() -> None:
     os.dup2(2, 1)
 
 
+def descriptor() -> int:
+    """Where documents go: standard output as it was when the command began."""
+    return _documents[0].fileno() if _documents else sys.stdout.fileno()
+
+
 def close() -> None:
     """Point standard output nowhere, after its reader has gone, so that nothing fails while the process ends."""
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tunewright.core.ports import Message
+from tunewright.core.ports import Converted
 from tunewright.data.columns import exchange, optional_text, required_text
 from tunewright.recipe.options.shapes.alpaca import Options
 
@@ -20,10 +20,10 @@ class Work:
         """Instruction and output are there."""
         return {self.options.instruction, self.options.output} <= columns
 
-    def convert(self, value: Mapping[str, Any]) -> tuple[tuple[Message, ...], str | None]:
+    def convert(self, value: Mapping[str, Any]) -> Converted:
         """The instruction, then the input after an empty line, as the user's turn. Raises RowProblem."""
         question = required_text(value, self.options.instruction)
         more = optional_text(value, self.options.input) or ""
         if more.strip():
             question = f"{question}\n\n{more}"
-        return exchange(question, required_text(value, self.options.output)), None
+        return Converted(exchange(question, required_text(value, self.options.output)))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tunewright.core.errors import UserError
-from tunewright.core.ports import Message, RowProblem
+from tunewright.core.ports import Converted, RowProblem
 from tunewright.data.columns import exchange, required_text
 from tunewright.recipe.options.shapes.labelled import Options
 
@@ -28,11 +28,11 @@ class Work:
         """Text and label are there."""
         return {self.options.text, self.options.label} <= columns
 
-    def convert(self, value: Mapping[str, Any]) -> tuple[tuple[Message, ...], str | None]:
+    def convert(self, value: Mapping[str, Any]) -> Converted:
         """The prompt with the text in its place; the label is the answer. Raises RowProblem."""
         question = self.options.prompt.replace(PLACE, required_text(value, self.options.text))
         label = to_label(value, self.options.label)
-        return exchange(question, label), label
+        return Converted(exchange(question, label), label)
 
 
 def to_label(value: Mapping[str, Any], column: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tunewright.core.ports import Message
+from tunewright.core.ports import Converted
 from tunewright.data.columns import exchange, required_text
 from tunewright.recipe.options.shapes.prompt_completion import Options
 
@@ -20,7 +20,7 @@ class Work:
         """Both columns are there."""
         return {self.options.prompt, self.options.completion} <= columns
 
-    def convert(self, value: Mapping[str, Any]) -> tuple[tuple[Message, ...], str | None]:
+    def convert(self, value: Mapping[str, Any]) -> Converted:
         """The prompt as the user's turn, the completion as the answer. Raises RowProblem."""
         question = required_text(value, self.options.prompt)
-        return exchange(question, required_text(value, self.options.completion)), None
+        return Converted(exchange(question, required_text(value, self.options.completion)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tunewright.core.ports import Message
+from tunewright.core.ports import Converted
 from tunewright.data.columns import exchange, optional_text, required_text
 from tunewright.recipe.options.shapes.question_answer import Options
 
@@ -20,10 +20,10 @@ class Work:
         """Question and answer are there."""
         return {self.options.question, self.options.answer} <= columns
 
-    def convert(self, value: Mapping[str, Any]) -> tuple[tuple[Message, ...], str | None]:
+    def convert(self, value: Mapping[str, Any]) -> Converted:
         """The context, then the question after an empty line, as the user's turn. Raises RowProblem."""
         question = required_text(value, self.options.question)
         context = optional_text(value, self.options.context) or ""
         if context.strip():
             question = f"{context}\n\n{question}"
-        return exchange(question, required_text(value, self.options.answer)), None
+        return Converted(exchange(question, required_text(value, self.options.answer)))

@@ -22,7 +22,7 @@ class Work:
 
     def apply(self, rows: dict[str, list[Row]]) -> StepResult:
         """Keep the first of equal rows; test wins over validation, validation over train."""
-        first: dict[tuple[str, ...], str] = {}
+        first: dict[bytes, str] = {}
         kept: dict[str, list[Row]] = {split: [] for split in rows}
         gone: list[tuple[Row, str, Literal["duplicate", "dropped"], str]] = []
         for split in sorted(rows, key=PRECEDENCE.index):

@@ -48,7 +48,7 @@ class Work:
 
     def save(self, model: Any, weights: Mapping[str, Tensor], folder: Path) -> None:
         """A folder that Transformers loads: `model.safetensors` in float32 and `config.json`."""
-        save_whole(model, weights, folder)
+        save_whole(model, weights, folder=folder)
 
     def read(self, folder: Path) -> dict[str, Tensor]:
         """The masters of a saved folder."""

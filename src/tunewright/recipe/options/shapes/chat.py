@@ -13,3 +13,4 @@ class Options(Part):
     type: Literal["chat"] = "chat"
     version: Literal[1] = 1
     messages: str = option("messages", "Column of the turns.", why="the OpenAI format")
+    tools: str = option("tools", "Column of the tools' JSON schemas; may be absent.", why="the OpenAI format")

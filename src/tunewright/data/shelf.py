@@ -1,0 +1,112 @@
+"""Rows laid aside on disk while the whole set is looked at: memory holds some hundred bytes a row, whatever its text.
+
+Steps and the split see shelved rows: id, label, source and line are at hand, turns are read back when asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+from tunewright.core.ports import Message, Row
+from tunewright.data.rows import content_key, prompt_key
+
+ID_BYTES, KEY_BYTES = 32, 16
+
+
+class ShelvedRow:
+    """A row whose turns lie on the shelf; otherwise what `core.ports.Row` is."""
+
+    __slots__ = ("_digests", "_place", "_shelf", "label", "line", "source")
+
+    def __init__(self, row: Row, shelf: Shelf, place: int) -> None:
+        self._digests = bytes.fromhex(row.id) + content_key(row) + prompt_key(row)
+        self._shelf = shelf
+        self._place = place
+        self.label = shelf.known(row.label)
+        self.source = shelf.known(row.source)
+        self.line = row.line
+
+    @property
+    def id(self) -> str:
+        """Digest of the content, in hexadecimal."""
+        return self._digests[:ID_BYTES].hex()
+
+    @property
+    def key(self) -> bytes:
+        """What two exact duplicates share."""
+        return self._digests[ID_BYTES : ID_BYTES + KEY_BYTES]
+
+    @property
+    def prompt_key(self) -> bytes:
+        """What two rows with the same prompt share."""
+        return self._digests[ID_BYTES + KEY_BYTES :]
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The turns, read from disk."""
+        return self.whole().messages
+
+    @property
+    def tools(self) -> tuple[dict[str, Any], ...]:
+        """Schemas of tools, read from disk."""
+        return self.whole().tools
+
+    def whole(self) -> Row:
+        """The row with its turns."""
+        messages, tools = self._shelf.load(self._place)
+        return Row(self.id, messages, self.label, self.source, self.line, tools)
+
+
+class Shelf:
+    """An append-only file of turns; rows come back from it in any order, fastest in the order they came."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO = path.open("w+b")
+        self._end = 0
+        self._reading = False
+        self._known: dict[str | None, Any] = {}
+
+    def add(self, row: Row) -> Any:
+        """Lay a row aside; what comes back stands for it."""
+        if self._reading:
+            self._file.seek(self._end)
+            self._reading = False
+        line = (
+            json.dumps([row.messages, row.tools] if row.tools else [row.messages], separators=(",", ":")).encode()
+            + b"\n"
+        )
+        self._file.write(line)
+        found = ShelvedRow(row, self, self._end)
+        self._end += len(line)
+        return found
+
+    def load(self, place: int) -> tuple[tuple[Message, ...], tuple[dict[str, Any], ...]]:
+        """Turns and tools of the row at a place."""
+        if not self._reading or self._file.tell() != place:
+            self._file.seek(place)
+            self._reading = True
+        messages, *tools = json.loads(self._file.readline())
+        return tuple(messages), tuple(tools[0]) if tools else ()
+
+    def known(self, text: str | None) -> Any:
+        """One object for equal texts: labels and file names are few."""
+        return self._known.setdefault(text, text)
+
+    def __enter__(self) -> Shelf:
+        """The open shelf."""
+        return self
+
+    def __exit__(self, *_error: type[BaseException] | BaseException | TracebackType | None) -> None:
+        """Close and remove the file."""
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+
+
+def wholes(rows: Iterable[Any]) -> Iterator[Row]:
+    """Rows with their turns; plain ones as they are."""
+    return (row.whole() if isinstance(row, ShelvedRow) else row for row in rows)
