@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -151,6 +152,7 @@ def test_a_run_that_never_began_is_shown_nowhere(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="refused"), tracked({"tool": tool}, run, emit=lambda _: None, pace=SOON):
         raise ValueError("refused")
     assert tool.opened == 0
+    assert until(lambda: not [thread for thread in threading.enumerate() if thread.name == "tracker tool"])
 
 
 def test_trackers_that_have_everything_are_not_called_again_unless_they_are_others_now(tmp_path: Path) -> None:

@@ -39,8 +39,8 @@ CASES = [
         '7: evaluate.suites.0.scorer: there is no key "scorer" here. Did you mean "scorers"?',
     ),
     ("evaluate: {base_prompts: []}", "4: evaluate.base_prompts: must be a list"),
-    ("method: 3", '4: method: must be "full", "lora" or a mapping with `type` and the part\'s keys, not 3.'),
-    ("method: {rank: 8}", '4: method: must be "full", "lora" or a mapping with `type`'),
+    ("method: 3", '4: method: must be "full", "lora", "partial" or a mapping with `type` and the part\'s keys, not 3.'),
+    ("method: {rank: 8}", '4: method: must be "full", "lora", "partial" or a mapping with `type`'),
     ("method:\n  rank: 8\n  type: lroa", '6: method.type: no method is called "lroa". Did you mean "lora"?'),
     (
         "method: {type: full, rank: 8}",

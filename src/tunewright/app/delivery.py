@@ -210,6 +210,12 @@ class Courier:
         self._end.set()
         self._news.set()
 
+    def leave(self) -> None:
+        """Nobody waits any more: stop after what is being done now."""
+        self.left = True
+        self._end.set()
+        self._news.set()
+
     def wait(self, seconds: float) -> bool:
         """Wait for the end of the work; False when it is not reached in time."""
         self._thread.join(max(0.0, seconds))
@@ -222,7 +228,7 @@ class Courier:
                 self._news.wait()
                 self._end.wait(self.pace.every_s)
                 self._news.clear()
-            if self._attempt():
+            if self.left or self._attempt():
                 pause_s = 0.0
                 continue
             pause_s = min(max(2 * pause_s, self.pace.first_s), self.pace.most_s)

@@ -53,8 +53,9 @@ def _prepare(project: Project, base: Base, *, emit: Emit) -> DatasetVersion:
 
     def work() -> DatasetVersion:
         check_context(recipe.data.max_tokens, base)
-        probe(chat, loss_on=loss_on)
-        inputs = Inputs(chat, project.folder, loss_on, key, project.now())
+        if recipe.objective.rows == "conversations":
+            probe(chat, loss_on=loss_on)
+        inputs = Inputs(chat, project.folder, loss_on, key, project.now(), recipe.objective.rows)
         parts = resolve.data_parts(recipe.data)
         return prepare_data(recipe.data, parts, inputs=inputs, workspace=project.workspace, emit=emit)
 

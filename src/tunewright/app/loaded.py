@@ -31,7 +31,10 @@ def base_of(project: Project, emit: Emit) -> Base:
     """The base model of a project, converted or fetched if need be; its weights are not loaded yet."""
     asked = project.recipe.model
     found = find(asked, folder=project.folder, workspace=project.workspace, emit=emit)
-    chat = load_chat(found.path, template=asked.template, added_tokens=asked.added_tokens, base=project.folder)
+    fallback = "user_assistant" if project.recipe.objective.rows == "documents" else None
+    chat = load_chat(
+        found.path, template=asked.template, added_tokens=asked.added_tokens, base=project.folder, fallback=fallback
+    )
     return Base(found, chat)
 
 

@@ -48,7 +48,8 @@ def suites(recipe: Recipe, *, labels: Sequence[str]) -> list[Any]:
     """The suites of a recipe; `auto` is held-out loss, and labels where rows have them, else greedy answers."""
     asked = recipe.evaluate.suites
     if asked == "auto":
-        names = ("heldout", "labels" if labels else "answers")
+        answered = () if recipe.objective.rows == "documents" else ("labels" if labels else "answers",)
+        names = ("heldout", *answered)
         asked = tuple(catalog.options("suites", name)() for name in names)
     return [part("suites", options) for options in asked]
 

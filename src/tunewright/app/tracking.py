@@ -139,7 +139,7 @@ class Post:
         if self._began:
             self.end(status, results={})
         for courier in self._couriers:
-            courier.left = True
+            courier.leave()
 
     def end(self, status: Status, *, results: Mapping[str, float]) -> list[Delivered]:
         """Wait, within bounds, until everything is delivered; say what is not."""
@@ -159,7 +159,7 @@ class Post:
             if courier.delivery.delivered != seen:
                 seen, since_s = courier.delivery.delivered, now_s
             if now_s - since_s > self._pace.quiet_s or now_s > until_s:
-                courier.left = True
+                courier.leave()
                 return
 
     def _tell_first_failures(self) -> None:

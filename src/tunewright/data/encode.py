@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tunewright.core.digest import of_parts
 from tunewright.core.events import Emit, Progress
-from tunewright.core.ports import Chat, Row, RowProblem
+from tunewright.core.ports import Chat, Message, Row, RowProblem
 from tunewright.data.overlong import OVERLONG, PART_WITHOUT_ANSWER, Fitted, Refusal, Tokens, fit
 from tunewright.data.receipt import Ledger, Quarantine, histogram
 from tunewright.data.rows import piece
 from tunewright.data.shelf import wholes
 from tunewright.data.store import SplitWriter
+from tunewright.data.windows import Window, Windows
 from tunewright.recipe.recipe import DataOptions
 from tunewright.text.spans import Conversation, LossOn
 
@@ -27,6 +29,16 @@ BATCH_CHARACTERS = 4 * 2**20
 
 class TrainingChat(Chat, Protocol):
     """A chat format that also gives loss weights (room `text`)."""
+
+    end_id: int
+
+    def problem(self, messages: Sequence[Message]) -> RowProblem | None:
+        """Why these turns cannot be written as tokens, or None."""
+        ...
+
+    def encode_texts(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
+        """Tokens of each plain text, nothing added."""
+        ...
 
     def encode_many(self, rows: Sequence[Conversation], *, loss_on: LossOn) -> list[Tokens | RowProblem]:
         """Tokens and weights of each conversation, or its problem in its place."""
@@ -43,6 +55,7 @@ class Encoder:
     ledger: Ledger
     quarantine: Quarantine
     emit: Emit
+    documents: bool = False
 
     def write(self, rows: dict[str, list[Row]], folder: Path) -> str:
         """Files of every split; the name of the whole: a digest of its content.
@@ -56,10 +69,15 @@ class Encoder:
         for split, group in rows.items():
             self.ledger.labels[split] = Counter()
             with SplitWriter(folder, split) as writer:
+                windows = Windows(self.chat, limit=self.options.max_tokens, end=self.chat.end_id)
                 for batch in batches(wholes(group)):
-                    self._batch(batch, split, writer, refusal)
+                    if self.documents:
+                        self._documents(batch, writer, windows)
+                    else:
+                        self._batch(batch, split, writer, refusal)
                     done += len(batch)
                     self.emit(Progress(stage="data", done=done, total=total, unit="rows"))
+                self._windows(windows.rest(), writer)
                 writer.finish()
             self.ledger.splits[split] = len(writer.lengths)
             self.ledger.lengths[split] = histogram(writer.lengths)
@@ -78,6 +96,24 @@ class Encoder:
             if fitted.reason == OVERLONG and policy.action == "refuse":
                 refusal.add(row, len(result[0]))
             self._keep(row, split, fitted=fitted, length=len(result[0]), writer=writer)
+
+    def _documents(self, rows: Sequence[Row], writer: SplitWriter, windows: Windows) -> None:
+        """Documents into windows; each document counts as kept, however many windows it stands in."""
+        problems = [self.chat.problem(row.messages) for row in rows]
+        good = [row for row, problem in zip(rows, problems, strict=True) if problem is None]
+        for row, problem in zip(rows, problems, strict=True):
+            if problem is not None:
+                self._set_aside(row, problem)
+        for row, tokens in zip(good, self.chat.encode_texts([row.target for row in good]), strict=True):
+            self.ledger.sources[row.source].kept += 1
+            self._windows(windows.add(row, tokens), writer)
+
+    def _windows(self, windows: Iterable[Window], writer: SplitWriter) -> None:
+        for row, (tokens, weights) in windows:
+            writer.add(row, (tokens, weights))
+            trained = int(np.count_nonzero(weights))
+            counts = {"in": len(tokens), "kept": len(tokens), "trained": trained, "masked": len(tokens) - trained}
+            self.ledger.tokens.update(counts)
 
     def _set_aside(self, row: Row, problem: RowProblem) -> None:
         self.ledger.sources[row.source].quarantined[problem.reason] += 1

@@ -81,7 +81,8 @@ def describe(path: Path, folder: Path, *, kind: str, where: str) -> SourceFile:
 def source_type(file: SourceFile, known: Iterable[str]) -> str:
     """The name of the source that reads a file. Raises UserError when its ending says nothing."""
     names = sorted(known)
-    wanted = file.path.suffix.lstrip(".").lower() if file.type == "auto" else file.type
+    ending = file.path.suffix.lstrip(".").lower()
+    wanted = named.ENDINGS.get(ending, ending) if file.type == "auto" else file.type
     if wanted in names:
         return wanted
     if file.type == "auto":

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from tunewright.core.digest import short
 from tunewright.core.errors import UserError
@@ -27,6 +28,8 @@ from tunewright.data.shelf import Shelf
 from tunewright.recipe.recipe import DataOptions
 from tunewright.text.spans import LossOn
 
+DOCUMENTS = frozenset({"text"})
+"""Shapes whose rows are plain text."""
 __all__ = ["DataParts", "Inputs", "dataset_key", "prepare"]
 
 
@@ -48,6 +51,8 @@ class Inputs:
     loss_on: LossOn
     key: str
     made_at: str
+    rows: Literal["conversations", "documents"] = "conversations"
+    """What the objective trains on."""
 
 
 def prepare(
@@ -66,7 +71,9 @@ def prepare(
             shape, rows = read(options, parts, desk)
             check_limits(options.limits, ledger, quarantine=quarantine.path)
             rows = arrange(rows, parts.steps, options=options.split, ledger=ledger)
-            name = Encoder(options, inputs.chat, inputs.loss_on, ledger, quarantine, emit).write(rows, work)
+            documents = shape in DOCUMENTS
+            encoder = Encoder(options, inputs.chat, inputs.loss_on, ledger, quarantine, emit, documents)
+            name = encoder.write(rows, work)
         check_limits(options.limits, ledger, quarantine=quarantine.path)
         check_not_empty(ledger.splits["train"], ledger, options=options, quarantine=quarantine)
         tell_conflicts(ledger, emit)
@@ -111,12 +118,30 @@ def read(options: DataOptions, parts: DataParts, desk: Desk) -> tuple[str, dict[
     """Name of the shape, and rows by split as the files hold them."""
     files = find_files(options, folder=desk.inputs.folder)
     shape_name, shape = choose_shape(parts.shapes, parts.sources, files=files["train"])
+    check_form(shape_name, desk.inputs, where=files["train"][0].name)
     if len(parts.shapes) > 1:
         desk.emit(Note(text=f"The rows have the shape {shape_name}, by their columns."))
     reader = Reader(parts.sources, shape, options.system, desk.ledger, desk.quarantine, desk.emit, desk.shelf)
     rows = reader.read(files)
     check_not_empty(len(rows["train"]), desk.ledger, options=options, quarantine=desk.quarantine)
     return shape_name, rows
+
+
+def check_form(shape: str, inputs: Inputs, *, where: str) -> None:
+    """Raise UserError when the objective wants documents and the rows are conversations, or the other way round."""
+    if (shape in DOCUMENTS) == (inputs.rows == "documents"):
+        return
+    if shape in DOCUMENTS:
+        raise UserError(
+            "these rows are plain text, and the objective learns from conversations.",
+            where=where,
+            do="Write objective: pretrain.",
+        )
+    raise UserError(
+        f"these rows have the shape {shape}, and the objective pretrain learns from plain text.",
+        where=where,
+        do="Write objective: {type: sft, loss_on: all}, or give plain text.",
+    )
 
 
 def check_not_empty(rows: int, ledger: Ledger, *, options: DataOptions, quarantine: Quarantine) -> None:

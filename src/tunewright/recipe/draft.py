@@ -12,6 +12,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from tunewright.core.errors import Problem, UserError
+from tunewright.recipe import preset
 from tunewright.recipe.document import LIMIT_BYTES, LIMIT_DEPTH, Node, Reader, walk
 from tunewright.recipe.keys import Keys, Path, dotted, part_name
 
@@ -42,6 +43,8 @@ class Draft:
             if inside is None:
                 break
             line, node = node.key_lines.get(str(step), inside.line), inside
+        if node.origin.startswith(preset.ORIGIN):
+            return f"{node.origin}: {dotted(path)}"
         return node.origin or f"{self.shown}:{line}: {dotted(path)}"
 
     def written(self, path: Path) -> Any:
@@ -88,6 +91,7 @@ def read_draft(path: FilePath, *, sets: Sequence[str] = (), environment: Mapping
     for setting in sets:
         tree = apply(tree, setting, problems=problems)
     draft = Draft(file, str(file), tree, {}, problems)
+    draft.tree = preset.under(tree, _block, where=draft.where, problems=problems)
     draft.plain = fill(draft, os.environ if environment is None else environment)
     return draft
 
@@ -171,6 +175,10 @@ def spelled_out(node: Node, place: Path, *, origin: str) -> dict[str, Node]:
     if short == "type" and isinstance(default, str):
         return {short: Node(default, node.line, origin=origin)}
     return {}
+
+
+def _block(node: Node, place: Path) -> dict[str, Node]:
+    return spelled_out(node, place, origin=node.origin)
 
 
 def fill(draft: Draft, environment: Mapping[str, str]) -> dict[str, Any]:

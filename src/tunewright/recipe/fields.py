@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from tunewright.core import catalog
+from tunewright.recipe import preset
 
 
 class Options(BaseModel):
@@ -122,6 +123,19 @@ Size = Annotated[
     ),
 ]
 """Bytes; may be written "2 GB" (powers of ten)."""
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+_PRESETS: dict[str, Any] = {"enum": list(preset.names())}
+Presets = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_listed),
+    WithJsonSchema({"anyOf": [_PRESETS, {"type": "array", "items": _PRESETS}]}),
+]
+"""One preset or a list of them. A wrong name is refused where the recipe is read, with its line."""
 
 
 def _dump(part: Any) -> Any:

@@ -21,6 +21,8 @@ BUILTIN = "builtin:"
 BUILTINS = ("smollm2-135m-instruct",)
 """Names of the built-in models, known here without the room `models`; a test holds the two together."""
 GGUF = b"GGUF"
+ENDINGS = {"ndjson": "jsonl", "txt": "text", "md": "text", "pq": "parquet", "feather": "arrow", "ipc": "arrow"}
+"""Endings of files that are not the name of their source."""
 WRITE_A_FILE = "Write a file or a glob, relative to the recipe's folder."
 WRITE_A_MODEL = "Write builtin:NAME, a folder, a .gguf file, or a hub name such as a/b."
 Known = Callable[[str], tuple[str, ...]]
@@ -61,7 +63,8 @@ def _source(draft: Draft, split: str, known: Known) -> Iterator[Problem]:
         yield Problem(absence(name, draft.file.parent), draft.where(place), WRITE_A_FILE)
     names = known("sources")
     if kind == "auto":
-        endings = sorted({file.suffix for file in files if file.suffix.lstrip(".").lower() not in names})
+        found = {file.suffix: file.suffix.lstrip(".").lower() for file in files}
+        endings = sorted(suffix for suffix, ending in found.items() if ENDINGS.get(ending, ending) not in names)
         if endings:
             what = f'the ending "{endings[0]}" does not say the format.'
             yield Problem(what, draft.where(place), f"Add `type`, one of: {', '.join(names)}.")

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tunewright.core.errors import Problem
-from tunewright.recipe import words
+from tunewright.recipe import preset, words
 from tunewright.recipe.document import walk
 from tunewright.recipe.draft import Draft
 from tunewright.recipe.keys import Keys, Path, Schema, dotted
@@ -77,7 +77,9 @@ class Speaker:
         if error["type"] == "missing":
             return Problem("this key is missing.", where, f"Add it. {(known or {}).get('description', '')}".strip())
         if error["type"] == "part_name":
-            return Problem(f'no {context["kind"]} is called "{context["name"]}".', where, context["hint"])
+            name = context["name"]
+            hint = f"It is a preset: write preset: {name}" if name in preset.names() else context["hint"]
+            return Problem(f'no {context["kind"]} is called "{name}".', where, hint)
         if error["type"] == "value_error":
             return Problem(str(context["error"]), where)
         return Problem(error["msg"], where) if known is None else self.wrong_value(path, known)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from tunewright.recipe.fields import Options, PartOf, Share, ShareOrCount, Size, option
+from tunewright.recipe.fields import Options, PartOf, Presets, Share, ShareOrCount, Size, option
 
 
 class ModelOptions(Options):
@@ -371,6 +371,7 @@ class Recipe(Options):
     """One recipe: from data to a measured model."""
 
     name: str = option(..., "Name of the task.", why="no default", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    preset: Presets = option((), "Presets: values that lie under those of the recipe.", why="none: defaults stand")
     model: ModelOptions = option(..., "The base model: a name, or a mapping.", why="no default")
     data: DataOptions = option(..., "Where rows come from: a path, or a mapping.", why="no default")
     method: Annotated[Any, PartOf("methods")] = option(

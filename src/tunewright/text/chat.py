@@ -18,14 +18,22 @@ from tokenizers import Encoding, Tokenizer
 
 from tunewright.core import digest
 from tunewright.core.ports import Ids, Message, RowProblem
-from tunewright.text.files import TokenizerFiles, has_template, named_template, read_files, write_files
-from tunewright.text.spans import Conversation, Draft, LossOn, Span, draft, texts
+from tunewright.text.files import (
+    TokenizerFiles,
+    has_template,
+    is_ours,
+    named_template,
+    read_files,
+    with_bos,
+    write_files,
+)
+from tunewright.text.spans import Draft, LossOn, Span, draft
 from tunewright.text.template import FAILURES, FIXED_DAY, Template
+from tunewright.text.turns import Conversation, leaves, texts
 
 Tokens = tuple[NDArray[np.int32], NDArray[np.float32]]
 CACHED_TAILS = 4096
 _ANSWER = "An answer"
-_QUESTION: Message = {"role": "user", "content": "A question"}
 
 
 def load_chat(
@@ -44,7 +52,8 @@ def load_chat(
     """
     name = template or (fallback if fallback and not has_template(folder) else None)
     source = named_template(name, base or Path()) if name else None
-    return ChatFormat(read_files(folder, template=source, added_tokens=added_tokens), today=today)
+    files = read_files(folder, template=source, added_tokens=added_tokens)
+    return ChatFormat(with_bos(files) if is_ours(name) else files, today=today)
 
 
 class ChatFormat:
@@ -62,28 +71,34 @@ class ChatFormat:
         self.template = Template(files.template, files.tokens, today=today)
         self.template_digest: str = self.template.digest
         self.eos_text: str = files.tokens.get("eos_token", "")
+        self.end_id: int = end_of_text(files)
         self.stop_text: str = turn_end(self.template, self.tokenizer)
-        self.stop_texts = tuple(dict.fromkeys(filter(None, (self.stop_text, call_end(self.template, self.tokenizer)))))
-        own = {self.tokenizer.token_to_id(text) for text in self.stop_texts}
-        self.stop_ids: frozenset[int] = files.stop_ids | {number for number in own if number is not None}
+        own = self.tokenizer.token_to_id(self.stop_text) if self.stop_text else None
+        self.stop_ids: frozenset[int] = files.stop_ids if own is None else files.stop_ids | {own}
+        self.stop_texts: tuple[str, ...] = added_texts(files, self.stop_ids)
         self.digest: str = digest.of_json([self.template_digest, files.tokenizer_digest, sorted(self.stop_ids)])
         self.control_texts = control_texts(files, self.stop_ids)
         self._control = re.compile("|".join(map(re.escape, self.control_texts)) or r"(?!)")
         self._tails: dict[str, list[int]] = {}
 
-    def render(self, messages: Sequence[Message], *, generation: bool) -> str:
+    def render(self, messages: Sequence[Message], *, generation: bool, tools: Sequence[Mapping[str, Any]] = ()) -> str:
         """Text of a conversation; with `generation`, up to where the assistant begins to answer."""
-        return self.template.render(messages, generation=generation)
+        return self.template.render(messages, generation=generation, tools=tools)
 
-    def problem(self, messages: Sequence[Message]) -> RowProblem | None:
-        """Why these turns cannot be written as tokens: a control token in the text, or text that is not Unicode."""
+    def problem(self, messages: Sequence[Message], *, tools: Sequence[Mapping[str, Any]] = ()) -> RowProblem | None:
+        """Why a row cannot be written as tokens: a control token in its text, or text that is not Unicode."""
         for index, turn in enumerate(messages):
-            for content in texts(turn):
-                if found := self._control.search(content):
-                    what = f'turn {index + 1} holds "{found.group()}", which would end a turn'
-                    return RowProblem("control_token", what)
-                if not content.isascii() and not is_unicode(content):
-                    return RowProblem("lone_surrogate", f"turn {index + 1} holds half of a UTF-16 pair")
+            for text in texts(turn):
+                if (problem := self._text_problem(text, f"turn {index + 1}")) is not None:
+                    return problem
+        found = (self._text_problem(text, "a tool's schema") for text in leaves(tools))
+        return next((problem for problem in found if problem is not None), None)
+
+    def _text_problem(self, text: str, where: str) -> RowProblem | None:
+        if found := self._control.search(text):
+            return RowProblem("control_token", f'{where} holds "{found.group()}", which would end a turn')
+        if not text.isascii() and not is_unicode(text):
+            return RowProblem("lone_surrogate", f"{where} holds half of a UTF-16 pair")
         return None
 
     def save(self, folder: Path) -> None:
@@ -136,15 +151,24 @@ class ChatFormat:
         encoded = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
         return [np.array(item.ids, dtype=np.int32) for item in encoded]
 
-    def encode_many(self, rows: Sequence[Conversation], *, loss_on: LossOn) -> list[Tokens | RowProblem]:
-        """`encode` for many conversations, on all cores; a problem stands in the place of its row."""
+    def encode_many(
+        self, rows: Sequence[Conversation], *, loss_on: LossOn, rewritten: dict[int, int] | None = None
+    ) -> list[Tokens | RowProblem]:
+        """`encode` for many conversations, on all cores; a problem stands in the place of its row.
+
+        `rewritten` is filled with the number of earlier answers that have weight 0 because the template writes them
+        otherwise once more turns follow, by index of the row.
+        """
         drafts = [self._draft(talk, loss_on) for talk in rows]
+        if rewritten is not None:
+            given = enumerate(drafts)
+            rewritten.update({i: item.rewritten for i, item in given if isinstance(item, Draft) and item.rewritten})
         texts = [item.text for item in drafts if isinstance(item, Draft)]
         encoded = iter(self.tokenizer.encode_batch(texts, add_special_tokens=False))
         return [item if isinstance(item, RowProblem) else self._weigh(item, next(encoded), loss_on) for item in drafts]
 
     def _draft(self, talk: Conversation, loss_on: LossOn) -> Draft | RowProblem:
-        if (problem := self.problem(talk.messages)) is not None:
+        if (problem := self.problem(talk.messages, tools=talk.tools)) is not None:
             return problem
         try:
             return draft(self.template, talk, stop_texts=self.stop_texts, loss_on=loss_on)
@@ -201,26 +225,25 @@ def is_unicode(text: str) -> bool:
 
 def turn_end(template: Template, tokenizer: Tokenizer) -> str:
     """Text of the added token that the template writes right after an assistant turn; empty when there is none."""
-    turns: list[Message] = [_QUESTION, {"role": "assistant", "content": _ANSWER}]
-    return _end_after(_ANSWER, turns, template=template, tokenizer=tokenizer)
+    tail = after_answer(template)
+    added = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
+    return max((content for content in added if content.strip() and tail.startswith(content)), key=len, default="")
 
 
-def call_end(template: Template, tokenizer: Tokenizer) -> str:
-    """The same after a turn that calls a tool, for templates that end it otherwise (Llama 3.1's `<|eom_id|>`)."""
-    call = {"type": "function", "function": {"name": "look_up", "arguments": {"word": _ANSWER}}, "id": "call00001"}
-    turns: list[Message] = [_QUESTION, {"role": "assistant", "content": "", "tool_calls": [call]}]
-    return _end_after(_ANSWER, turns, template=template, tokenizer=tokenizer)
-
-
-def _end_after(last: str, turns: list[Message], *, template: Template, tokenizer: Tokenizer) -> str:
-    """The added token that comes first after the text that a turn ends with."""
+def after_answer(template: Template) -> str:
+    """What the template writes after an answer that is the last turn; empty when it refuses."""
+    turns: list[Message] = [{"role": "user", "content": "A question"}, {"role": "assistant", "content": _ANSWER}]
     try:
         text = template.render(turns, generation=False)
     except FAILURES:
         return ""  # the probe says so with the template's own words
-    tail = text[text.rfind(last) + len(last) :].lstrip(' \t\r\n"}])') if last in text else ""
-    added = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
-    return max((content for content in added if content.strip() and tail.startswith(content)), key=len, default="")
+    return text[text.rfind(_ANSWER) + len(_ANSWER) :].lstrip() if _ANSWER in text else ""
+
+
+def end_of_text(files: TokenizerFiles) -> int:
+    """Id of the token that ends a document: the tokenizer's `eos_token`, else the smallest stop id; -1 for none."""
+    own = files.tokenizer.token_to_id(files.tokens.get("eos_token", ""))
+    return own if own is not None else min(files.stop_ids, default=-1)
 
 
 def added_ids(files: TokenizerFiles) -> dict[str, int]:
@@ -229,15 +252,20 @@ def added_ids(files: TokenizerFiles) -> dict[str, int]:
     return {text: number for text, number in found.items() if number is not None}
 
 
+def added_texts(files: TokenizerFiles, ids: frozenset[int]) -> tuple[str, ...]:
+    """Texts of those added tokens that are among some ids."""
+    added = files.tokenizer.get_added_tokens_decoder()
+    return tuple(token.content for number, token in sorted(added.items()) if number in ids and token.content.strip())
+
+
 def control_texts(files: TokenizerFiles, stop_ids: frozenset[int]) -> tuple[str, ...]:
-    """Special tokens that shape a conversation here: in the template's text, named tokens, and stop tokens.
+    """Tokens that shape a conversation here: stop tokens, and the special and newly added ones in the template's text.
 
     Longest first, so that a longer one is found before one that it begins with.
     """
     named = set(files.tokens.values())
-    found = {
-        token.content
-        for number, token in files.tokenizer.get_added_tokens_decoder().items()
-        if number in stop_ids or (token.special and (token.content in named or token.content in files.template))
-    }
-    return tuple(sorted((text for text in found if text.strip()), key=lambda text: (-len(text), text)))
+    found = set(added_texts(files, stop_ids)) | {text for text in files.added_tokens if text in files.template}
+    for token in files.tokenizer.get_added_tokens_decoder().values():
+        if token.special and token.content.strip() and (token.content in named or token.content in files.template):
+            found.add(token.content)
+    return tuple(sorted(found, key=lambda text: (-len(text), text)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,19 +32,36 @@ class TokenizerFiles:
 TEMPLATES = Path(__file__).with_name("templates")
 
 
+def our_templates() -> list[str]:
+    """Names of the templates that come with Tunewright."""
+    return sorted(path.stem for path in TEMPLATES.glob("*.jinja"))
+
+
+def is_ours(name: str | None) -> bool:
+    """True for the name of one of our templates."""
+    return name is not None and name in our_templates()
+
+
 def named_template(name: str, base: Path) -> str:
     """The source of a template of ours, or of a file relative to `base`. Raises UserError when there is none."""
-    ours = TEMPLATES / f"{name}.jinja"
-    known = sorted(path.stem for path in TEMPLATES.glob("*.jinja"))
-    path = ours if name in known else base / name
+    path = TEMPLATES / f"{name}.jinja" if is_ours(name) else base / name
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
-            f'no chat template is called "{name}", and there is no such file.',
+            f'no chat template is called "{name}", and no file of that name can be read.',
             where="model.template",
-            do=f"Write one of {', '.join(known)}, or the path of a Jinja file.",
+            do=f"Write one of {', '.join(our_templates())}, or the path of a Jinja file.",
         ) from error
+
+
+def with_bos(files: TokenizerFiles) -> TokenizerFiles:
+    """A template of ours with the first token of every text in front, where the tokenizer puts one there by itself."""
+    bos = files.tokens.get("bos_token", "")
+    first = files.tokenizer.encode("a").ids[:1]
+    if not bos or first != [files.tokenizer.token_to_id(bos)]:
+        return files
+    return replace(files, template="{{- bos_token }}\n" + files.template)
 
 
 def has_template(folder: Path) -> bool:
@@ -58,17 +75,28 @@ def write_files(files: TokenizerFiles, folder: Path) -> None:
     """Write tokenizer.json, tokenizer_config.json and chat_template.jinja."""
     folder.mkdir(parents=True, exist_ok=True)
     files.tokenizer.save(str(folder / "tokenizer.json"))
-    config = {key: value for key, value in files.config.items() if key != "chat_template"}
+    config = {**files.tokens, **{key: value for key, value in files.config.items() if key != "chat_template"}}
     (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
     (folder / "chat_template.jinja").write_text(files.template, encoding="utf-8")
 
 
 def add_tokens(tokenizer: Tokenizer, texts: tuple[str, ...]) -> None:
-    """Put new tokens behind the vocabulary. Raises UserError for one that is there already or stands twice."""
+    """Put new tokens behind the vocabulary.
+
+    Raises UserError for one that is there already, stands twice, or is read as something else.
+    """
     for text in texts:
-        if tokenizer.token_to_id(text) is not None:
-            raise UserError(f'"{text}" is a token already.', where="model.added_tokens", do="Take it out of the list.")
+        if not text.strip() or tokenizer.token_to_id(text) is not None:
+            what = f'"{text}" is a token already.' if text.strip() else "a token cannot be white space."
+            raise UserError(what, where="model.added_tokens", do="Take it out of the list.")
         tokenizer.add_tokens([AddedToken(text, normalized=False)])  # pyright: ignore[reportUnknownMemberType]
+    for text in texts:
+        if tokenizer.encode(text, add_special_tokens=False).ids != [tokenizer.token_to_id(text)]:
+            raise UserError(
+                f'"{text}" would not be read as one token.',
+                where="model.added_tokens",
+                do="Take it out of the list, or the token that it contains.",
+            )
 
 
 def read_files(folder: Path, *, template: str | None = None, added_tokens: tuple[str, ...] = ()) -> TokenizerFiles:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass
 
 from tunewright.core.errors import UserError
 from tunewright.core.ports import Message, RowProblem
-from tunewright.text.chat import ChatFormat
-from tunewright.text.spans import Conversation, LossOn, check_nothing_lost, render
+from tunewright.text.chat import ChatFormat, after_answer
+from tunewright.text.spans import LossOn, render
 from tunewright.text.template import FAILURES
+from tunewright.text.turns import Conversation, check_nothing_lost
 
 _USER: Message = {"role": "user", "content": "What is seven?"}
 _ANSWER: Message = {"role": "assistant", "content": "Seven is a number."}
@@ -22,15 +23,27 @@ SPACED: tuple[Message, ...] = (
     {"role": "user", "content": "  What?  "},
     {"role": "assistant", "content": "  Seven.  "},
 )
+THOUGHT: Message = {"role": "assistant", "content": "Seven is a number.", "reasoning_content": "Seven counts things."}
+CALL: Message = {
+    "role": "assistant",
+    "content": "",
+    "tool_calls": [
+        {"type": "function", "id": "call00001", "function": {"name": "look_up", "arguments": {"word": "seven"}}}
+    ],
+}
+RESULT: Message = {"role": "tool", "content": "A number.", "tool_call_id": "call00001", "name": "look_up"}
+WORD = {"type": "object", "properties": {"word": {"type": "string", "description": "A word."}}, "required": ["word"]}
+TOOL = {"type": "function", "function": {"name": "look_up", "description": "Looks a word up.", "parameters": WORD}}
+_TOKEN = re.compile(r"<[^<>\s]{1,40}>|\[/?[A-Z_]{1,40}\]")
 
 
 @dataclass(frozen=True)
 class Probe:
     """What a template does. `digest` is the template's; `notes` are sentences for the person who trains.
 
-    `prefix_preserving`: earlier turns render the same when more turns follow; where not, rows with several trained
-    answers go to quarantine. `keeps_space`: white space around a turn's text survives. `takes_system`: system turns are
-    accepted.
+    `prefix_preserving`: earlier answers are written the same when more turns follow; where not, they stay untrained.
+    `keeps_space`: white space around a turn's text survives. `takes_system`, `takes_tools`, `takes_reasoning`: system
+    turns are accepted, tools with a call and its result, reasoning apart from the text.
     """
 
     digest: str
@@ -38,6 +51,8 @@ class Probe:
     prefix_preserving: bool
     keeps_space: bool
     takes_system: bool
+    takes_tools: bool = False
+    takes_reasoning: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -48,11 +63,11 @@ def probe(chat: ChatFormat, *, loss_on: LossOn) -> Probe:
     answer cannot be trained.
     """
     check_one_turn(chat, loss_on)
-    several = works(chat, TWO_TURNS, loss_on=loss_on)
+    several = keeps_turns(chat)
     spaced = keeps_space(chat)
-    system = works(chat, (_SYSTEM, *ONE_TURN), loss_on=loss_on)
+    system = works(chat, Conversation((_SYSTEM, *ONE_TURN)), loss_on=loss_on)
     said = (
-        (several, "The template changes earlier turns: conversations with several answers cannot be trained."),
+        (several, "The template writes earlier answers otherwise: only the last of a conversation is trained."),
         (spaced, "The template strips white space around a turn's text."),
         (system, "The template takes no system turn."),
     )
@@ -62,6 +77,8 @@ def probe(chat: ChatFormat, *, loss_on: LossOn) -> Probe:
         prefix_preserving=several,
         keeps_space=spaced,
         takes_system=system,
+        takes_tools=works(chat, Conversation((_USER, CALL, RESULT, _ANSWER), (TOOL,)), loss_on=loss_on),
+        takes_reasoning=works(chat, Conversation((_USER, THOUGHT)), loss_on=loss_on),
         notes=tuple(text for holds, text in said if not holds),
     )
 
@@ -74,6 +91,7 @@ def check_one_turn(chat: ChatFormat, loss_on: LossOn) -> None:
     except RowProblem as problem:
         raise refusal(chat, problem) from problem
     if not chat.stop_text:
+        check_end(chat)
         missing = chat.eos_text or "an end-of-turn token"
         raise UserError(
             f"the chat template leaves out {missing} after an assistant turn, so the model would never learn to stop.",
@@ -93,6 +111,19 @@ def check_one_turn(chat: ChatFormat, loss_on: LossOn) -> None:
         )
 
 
+def check_end(chat: ChatFormat) -> None:
+    """Raise UserError when the template ends an answer with what looks like a token and is none of this model."""
+    found = _TOKEN.match(after_answer(chat.template))
+    if found:
+        token = found.group()
+        raise UserError(
+            f"the chat template ends an answer with {token}, which is not one token of this model.",
+            where="chat template",
+            do=f'Write model.added_tokens: ["{token}"], or model.template: user_assistant, whose answers end with the '
+            "model's own token.",
+        )
+
+
 def refusal(chat: ChatFormat, problem: RowProblem) -> UserError:
     """The user's sentence for a template that cannot be trained."""
     what = {
@@ -107,9 +138,16 @@ def refusal(chat: ChatFormat, problem: RowProblem) -> UserError:
     )
 
 
-def works(chat: ChatFormat, messages: Sequence[Message], *, loss_on: LossOn) -> bool:
+def works(chat: ChatFormat, talk: Conversation, *, loss_on: LossOn) -> bool:
     """True when this conversation can be trained."""
-    return not isinstance(chat.encode_many([Conversation(messages)], loss_on=loss_on)[0], RowProblem)
+    return not isinstance(chat.encode_many([talk], loss_on=loss_on)[0], RowProblem)
+
+
+def keeps_turns(chat: ChatFormat) -> bool:
+    """True when every answer of two can be trained."""
+    rewritten: dict[int, int] = {}
+    results = chat.encode_many([Conversation(TWO_TURNS)], loss_on="answers", rewritten=rewritten)
+    return not isinstance(results[0], RowProblem) and not rewritten
 
 
 def keeps_space(chat: ChatFormat) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 from tunewright.core.ports import Message, RowProblem
 from tunewright.text.template import FAILURES, Template
+from tunewright.text.turns import Conversation, check_nothing_lost, check_turn_kept
 
 LossOn = Literal["answers", "last_answer", "all"]
 
@@ -21,17 +21,14 @@ class Span(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """A rendered conversation before it becomes tokens."""
+    """A rendered conversation before it becomes tokens.
+
+    `rewritten` counts earlier answers that stay untrained because the template writes them otherwise later on.
+    """
 
     text: str
     spans: list[Span]
-
-
-class Conversation(NamedTuple):
-    """What a template writes: turns, and the JSON schemas of tools on offer."""
-
-    messages: Sequence[Message]
-    tools: Sequence[Mapping[str, Any]] = ()
+    rewritten: int = 0
 
 
 def render(template: Template, talk: Conversation, *, generation: bool = False) -> str:
@@ -45,17 +42,21 @@ def render(template: Template, talk: Conversation, *, generation: bool = False) 
 def draft(template: Template, talk: Conversation, *, stop_texts: Sequence[str], loss_on: LossOn) -> Draft:
     """Text and trained spans of one conversation.
 
-    Raises RowProblem: the template refuses it, leaves text out, changes earlier turns, or writes no stop token.
+    An earlier answer that the template writes otherwise once more turns follow (many drop its reasoning) would be
+    trained on what the model never says in use: it stays untrained and is counted.
+
+    Raises RowProblem: the template refuses it, leaves something out, writes no stop token, or no answer is left.
     """
     text = render(template, talk)
     check_nothing_lost(text, talk)
     last = len(talk.messages) - 1
-    spans = [
-        answer_span(template, talk, text=text, index=index, stop_texts=stop_texts)
-        for index, turn in enumerate(talk.messages)
-        if wanted(turn, loss_on, last=index == last)
-    ]
-    return Draft(text, spans)
+    asked = [index for index, turn in enumerate(talk.messages) if wanted(turn, loss_on, last=index == last)]
+    found = [answer_span(template, talk, text=text, index=index, stop_texts=stop_texts) for index in asked]
+    spans = [span for span in found if span is not None]
+    if len(spans) < len(found) and (loss_on == "all" or not spans):
+        number = asked[found.index(None)] + 1
+        raise RowProblem("template_changes_turns", f"turn {number} is written otherwise when more turns follow")
+    return Draft(text, spans, rewritten=len(found) - len(spans))
 
 
 def wanted(turn: Message, loss_on: LossOn, *, last: bool) -> bool:
@@ -68,52 +69,34 @@ def wanted(turn: Message, loss_on: LossOn, *, last: bool) -> bool:
     return weight != 0 and (last or loss_on == "answers")
 
 
-def answer_span(template: Template, talk: Conversation, *, text: str, index: int, stop_texts: Sequence[str]) -> Span:
+def answer_span(
+    template: Template, talk: Conversation, *, text: str, index: int, stop_texts: Sequence[str]
+) -> Span | None:
     """From the end of the assistant's header to the end of the stop token; what follows it is not trained.
 
     Reasoning and calls of tools are part of the answer. The answer cannot hold a stop token: such rows are refused
-    before. A template that writes an earlier turn otherwise once more turns follow (most drop its reasoning) would have
-    the model trained on what it never sees in use: such rows are refused, too.
+    before. None for an earlier answer that does not stand in the text as it was given.
     """
-    turns = talk.messages
+    turns, is_last = talk.messages, index == len(talk.messages) - 1
     prompt = render(template, talk._replace(messages=turns[:index]), generation=True)
-    turn_end = text if index == len(turns) - 1 else render(template, talk._replace(messages=turns[: index + 1]))
-    if not (text.startswith(turn_end) and turn_end.startswith(prompt)):
-        raise RowProblem("template_changes_turns", f"turn {index + 1} renders otherwise when more turns follow")
-    ends = [(place, stop) for stop in stop_texts if (place := turn_end.find(stop, len(prompt))) >= 0]
-    if not ends:
+    given = text if is_last else render(template, talk._replace(messages=turns[: index + 1]))
+    if not given.startswith(prompt):
+        if is_last:
+            raise RowProblem("template_changes_turns", f"what is written before turn {index + 1} changes with it")
+        return None
+    end = answer_end(given, len(prompt), stop_texts=stop_texts)
+    if end is None:
         raise RowProblem("no_stop_token", f"turn {index + 1} does not end with a stop token")
-    place, stop = min(ends)
-    return Span(len(prompt), place + len(stop), turns[index].get("weight", 1.0))
+    if not text.startswith(given[:end]):
+        return None
+    check_turn_kept(given[len(prompt) : end], turns[index], index=index)
+    return Span(len(prompt), end, turns[index].get("weight", 1.0))
 
 
-def check_nothing_lost(text: str, talk: Conversation) -> None:
-    """Raise RowProblem when a turn's text is not in the rendered one, but for white space around it.
-
-    Of calls, names and text values of arguments are looked for; of reasoning, that of the last turn, because templates
-    leave out earlier ones on purpose.
-    """
-    for index, turn in enumerate(talk.messages):
-        pieces = [turn.get("content", ""), *call_texts(turn)]
-        if index == len(talk.messages) - 1:
-            pieces.append(turn.get("reasoning_content", ""))
-        for piece in pieces:
-            if piece.strip() not in text and json.dumps(piece.strip(), ensure_ascii=False)[1:-1] not in text:
-                raise RowProblem(
-                    "template_drops_text", f"the text of turn {index + 1} is not in what the template wrote"
-                )
-
-
-def call_texts(turn: Message) -> list[str]:
-    """Names of the functions that a turn calls, and the texts among their arguments."""
-    found: list[str] = []
-    for call in turn.get("tool_calls", []):
-        function = call["function"]
-        found.append(function["name"])
-        found += [value for value in function["arguments"].values() if isinstance(value, str)]
-    return found
-
-
-def texts(turn: Message) -> list[str]:
-    """Every text of a turn that a template may write."""
-    return [turn.get("content", ""), turn.get("reasoning_content", ""), turn.get("name", ""), *call_texts(turn)]
+def answer_end(text: str, start: int, *, stop_texts: Sequence[str]) -> int | None:
+    """Where the first stop token after `start` ends; None when there is none."""
+    ends = [(place, -len(stop)) for stop in stop_texts if (place := text.find(stop, start)) >= 0]
+    if not ends:
+        return None
+    place, length = min(ends)
+    return place - length

@@ -105,13 +105,17 @@ class Template:
     def render(self, messages: Sequence[Message], *, generation: bool, tools: Sequence[Mapping[str, Any]] = ()) -> str:
         """Text of a conversation; with `generation` the header of the assistant's next turn stands at the end.
 
-        `tools` are the JSON schemas that the conversation offers.
-
-        Raises one of `FAILURES` when the template refuses the conversation.
+        `tools` are the JSON schemas that the conversation offers. Raises one of `FAILURES` when the template refuses.
         """
-        turns = [{name: value for name, value in turn.items() if name != "weight"} for turn in messages]
+        turns = [plain_turn(turn) for turn in messages]
         named: dict[str, Any] = {**self._tokens, "add_generation_prompt": generation}
         return self._render(messages=turns, tools=list(tools) or None, documents=None, **named)
+
+
+def plain_turn(turn: Message) -> dict[str, Any]:
+    """A turn as templates know it: without its weight, reasoning also under gpt-oss's name for it."""
+    found = {name: value for name, value in turn.items() if name != "weight"}
+    return found if "reasoning_content" not in found else {"thinking": found["reasoning_content"], **found}
 
 
 def compile_template(source: str, today: date) -> jinja2.Template:

@@ -20,15 +20,21 @@ def sampler(model: Any, chat: Chat, *, split: Split, max_tokens: int, emit: Emit
 
     def sample(step: int) -> None:
         row = split.row(step * STRIDE % len(split))
-        prompt = chat.prompt_ids(row.prompt)[-max_tokens:]
+        if row.prompt:
+            prompt, asked, expected = chat.prompt_ids(row.prompt, tools=row.tools), row.prompt[-1], row.target
+        else:  # plain text: the first half of a window, to be gone on with
+            tokens = split.encoded(step * STRIDE % len(split)).tokens.tolist()
+            prompt, expected = tokens[: (len(tokens) + 1) // 2], chat.decode(tokens[(len(tokens) + 1) // 2 :])
+            asked = {"content": chat.decode(prompt)}
+        prompt = prompt[-max_tokens:]
         language_model = TransformersLanguageModel(model)
         answer = language_model.generate([prompt], max_new_tokens=MAX_NEW_TOKENS, stop=chat.stop_ids)[0]
         emit(
             Sampled(
                 step=step,
-                prompt=row.prompt[-1].get("content", ""),
+                prompt=asked.get("content", ""),
                 answer=chat.decode(answer.tokens),
-                expected=row.target,
+                expected=expected,
             )
         )
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,15 @@ def files(run: TrackedRun) -> list[Path]:
     return sorted(run.folder.glob("wandb/offline-run-*/*.wandb"))
 
 
+def newest(run: TrackedRun) -> Path:
+    """The newest file, once W&B's own process has written its end: that is a moment after the client's."""
+    path, until = files(run)[-1], time.monotonic() + 30
+    while not any(record.WhichOneof("record_type") == "exit" for record in records(path)):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    return path
+
+
 def history(path: Path) -> list[dict[str, Any]]:
     rows = [record.history.item for record in records(path) if record.WhichOneof("record_type") == "history"]
     return [{item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in row} for row in rows]
@@ -80,7 +90,8 @@ def test_an_offline_run_holds_recipe_numbers_and_end(run: TrackedRun) -> None:
     work.send([Measured(2, 1002.5, {"validation_loss": 0.75})])
     work.send(numbers(3))
     work.close(status="done", results={"loss": 0.25})
-    (path,) = files(run)
+    path = newest(run)
+    assert files(run) == [path]
     assert steps(path) == [(1, 0.5), (2, 0.5), (3, 0.5)]
     assert history(path)[1]["validation_loss"] == 0.75
     found = {record.WhichOneof("record_type"): record for record in records(path)}
@@ -97,7 +108,8 @@ def test_steps_that_come_again_are_left_out(run: TrackedRun) -> None:
     work.send(numbers(2, 3, loss=9.0))
     work.send(numbers(4))
     work.close(status="stopped", results={})
-    (path,) = files(run)
+    path = newest(run)
+    assert files(run) == [path]
     assert steps(path) == [(1, 0.5), (2, 0.5), (3, 0.5), (4, 0.5)]
 
 
@@ -105,7 +117,8 @@ def test_no_package_list_and_no_place_of_the_machine_is_written(run: TrackedRun)
     work = opened(run)
     work.send(numbers(1))
     work.close(status="done", results={})
-    (path,) = files(run)
+    path = newest(run)
+    assert files(run) == [path]
     names = {file.name for file in path.parent.rglob("*") if file.is_file()}
     assert not names & {"requirements.txt", "wandb-metadata.json"}
     assert os.uname().nodename not in [record.run.host for record in records(path)]
@@ -153,11 +166,14 @@ def test_no_process_stays_after_an_end_without_close(run: TrackedRun) -> None:
 
 
 def test_after_a_kill_no_process_stays_and_what_was_flushed_is_there(run: TrackedRun) -> None:
-    process = child(run, "2.5", "60")
+    process = child(run, "0", "60")
     assert process.stdout is not None
     assert process.stdout.readline() == "sent\n"
     helpers = helpers_of(process)
     assert helpers != []
+    until = time.monotonic() + 30
+    while len(steps(files(run)[0])) < 2 and time.monotonic() < until:
+        time.sleep(0.1)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert psutil.wait_procs(helpers, timeout=15)[1] == []
@@ -165,4 +181,4 @@ def test_after_a_kill_no_process_stays_and_what_was_flushed_is_there(run: Tracke
     again = opened(TrackedRun("child", "b2" * 32, run.folder, {}, {}))
     again.send(numbers(1, 2, 3, 4))
     again.close(status="done", results={})
-    assert [step for step, _ in steps(files(run)[-1])] == [1, 2, 3, 4]
+    assert [step for step, _ in steps(newest(run))] == [1, 2, 3, 4]

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from tunewright.core.ports import Encoded, Term
-from tunewright.models.forward import PackedBatch, packed_loss
+from tunewright.models.forward import PackedBatch
 from tunewright.recipe.options.objectives.sft import Options
-
-TERM = "cross_entropy"
+from tunewright.train.tokens import cross_entropy, weight_sum
 
 
 class Work:
@@ -20,9 +19,8 @@ class Work:
 
     def counts(self, examples: Sequence[Encoded]) -> dict[str, float]:
         """The sum of loss weights: what the step's loss is divided by."""
-        return {TERM: float(sum(example.weights[1:].sum(dtype="float64") for example in examples))}
+        return weight_sum(examples)
 
     def terms(self, model: Any, batch: PackedBatch) -> dict[str, Term]:
         """One term: nats summed over the labelled positions; `right` is the weight of arg-max hits."""
-        sums = packed_loss(model, batch)
-        return {TERM: Term(sums.loss, metrics={"right": sums.right})}
+        return cross_entropy(model, batch)

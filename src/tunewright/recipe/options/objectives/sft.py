@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from tunewright.recipe.fields import Part, option
 
@@ -12,6 +12,7 @@ class Options(Part):
 
     type: Literal["sft"] = "sft"
     version: Literal[1] = 1
+    rows: ClassVar[Literal["conversations"]] = "conversations"
     loss_on: Literal["answers", "last_answer", "all"] = option(
         "answers",
         "Which tokens are trained: every assistant turn, the last one, or all tokens.",

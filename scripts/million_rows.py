@@ -1,0 +1,118 @@
+"""Prepare a million chat rows: memory of the process tree, rows a second, and whether time grows in line with rows.
+
+    python scripts/million_rows.py                     # 100,000 and 1,000,000 rows; writes .cache/benchmarks/data.json
+    python scripts/million_rows.py --rows 100000       # one size, nothing written
+
+Ends with 0 when a million rows stay under 1.5 GB and take at most 12 times what a hundred thousand do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from pydoc_data.topics import topics
+
+import psutil
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+RESULT = REPOSITORY / ".cache" / "benchmarks" / "data.json"
+LIMIT_BYTES = 1.5e9
+LIMIT_RATIO = 12.0
+RECIPE = """\
+name: million
+model: builtin:smollm2-135m-instruct
+data: {train: rows.jsonl, max_tokens: 512}
+"""
+
+
+def main() -> int:
+    """Measure, tell, and say whether the limits hold."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=None, help="one size only")
+    asked = parser.parse_args()
+    if asked.rows:
+        print(json.dumps(measure(asked.rows)))
+        return 0
+    few, many = measure(100_000), measure(1_000_000)
+    found = many | {"time_ratio": round(many["seconds"] / few["seconds"], 2)}
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    RESULT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps({"data": found}))
+    return 0 if found["peak_bytes"] < LIMIT_BYTES and found["time_ratio"] <= LIMIT_RATIO else 1
+
+
+def measure(rows: int) -> dict[str, float]:
+    """Prepare so many rows in a process of its own."""
+    with tempfile.TemporaryDirectory(prefix="million-") as folder:
+        work = Path(folder)
+        write_rows(work / "rows.jsonl", rows)
+        (work / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
+        cache = work / "home" / "cache"
+        cache.parent.mkdir()
+        shared = REPOSITORY / ".cache" / "tests" / "cache"
+        if shared.exists():
+            cache.symlink_to(shared)
+        command = [sys.executable, "-m", "tunewright", "data", "recipe.yaml", "--home", "home", "--json"]
+        began = time.perf_counter()
+        peak = watch(command, work)
+        seconds = time.perf_counter() - began
+    print(f"{rows:,} rows: {rows / seconds:,.0f} rows/s, peak {peak / 1e9:.2f} GB", file=sys.stderr, flush=True)
+    return {"rows": rows, "seconds": round(seconds, 1), "rows_per_s": round(rows / seconds), "peak_bytes": peak}
+
+
+def write_rows(path: Path, rows: int) -> None:
+    """Chats of one question and one answer out of Python's manual, all different; the same for the same number."""
+    rng = random.Random(rows)
+    words = " ".join(topics[name] for name in sorted(topics)).split()
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(rows):
+            start, length = rng.randrange(len(words) - 60), rng.randint(8, 30)
+            question, answer = words[start : start + length], words[start + length : start + 2 * length]
+            turns = [
+                {"role": "user", "content": f"{number}: {' '.join(question)}"},
+                {"role": "assistant", "content": " ".join(answer)},
+            ]
+            file.write(json.dumps({"messages": turns}) + "\n")
+
+
+def watch(command: list[str], work: Path) -> int:
+    """Run a command; VmHWM summed over its process tree."""
+    with (work / "log").open("w+") as log:
+        process = subprocess.Popen(command, cwd=work, env=dict(os.environ), stdout=log, stderr=log)
+        peaks: dict[int, int] = {}
+        while process.poll() is None:
+            for pid in tree(process.pid):
+                peaks[pid] = max(peaks.get(pid, 0), high_water(pid))
+            time.sleep(0.1)
+        if process.returncode:
+            log.seek(0)
+            raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{log.read()[-2000:]}")
+    return sum(peaks.values())
+
+
+def tree(pid: int) -> list[int]:
+    """A process and its descendants."""
+    try:
+        return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def high_water(pid: int) -> int:
+    """VmHWM in bytes; 0 for a process that is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
