@@ -11,8 +11,9 @@ SLOW := $(PYTEST) -m slow
 export GOMP_SPINCOUNT ?= 4000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo smoke test test-all check docs clean
-.PHONY: test-slow test-kill-lora test-kill-full test-seeds test-mutations test-few-shot
+.PHONY: help setup demo smoke test test-all check docs bench bench-join clean
+.PHONY: test-slow test-kill-lora test-kill-full test-kill-qlora test-kill-schedule-free test-kill-ranks
+.PHONY: test-seeds test-mutations test-few-shot test-mlflow test-million
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -51,7 +52,8 @@ docs: $(STAMP) ## write the generated pages of docs/reference
 	$(BIN)/python scripts/generate_reference.py
 
 # Each piece of test-all runs alone, too; together they take hours on 2 cores.
-test-all: test test-slow test-mutations test-kill-lora test-kill-full test-few-shot test-seeds ## everything, hours
+test-all: test test-slow test-mutations test-kill-lora test-kill-full test-kill-qlora test-kill-schedule-free ## everything, hours
+test-all: test-kill-ranks test-few-shot test-seeds test-mlflow test-million
 
 test-slow: $(STAMP) ## tests marked slow
 	$(SLOW)
@@ -61,6 +63,27 @@ test-kill-lora: $(STAMP) ## kill -9 at ten random moments of 60 LoRA steps: fina
 
 test-kill-full: $(STAMP) ## the same with full fine-tuning
 	$(BIN)/python scripts/kill_test.py --method full
+
+test-kill-qlora: $(STAMP) ## the same with weights in 4 bits
+	$(BIN)/python scripts/kill_test.py --set model.weights=nf4
+
+test-kill-schedule-free: $(STAMP) ## the same with a schedule-free optimiser
+	$(BIN)/python scripts/kill_test.py --set training.optimiser=schedule_free --set training.schedule=auto
+
+test-kill-ranks: $(STAMP) ## the same with two processes that train together
+	$(BIN)/python scripts/kill_test.py --processes 2
+
+test-mlflow: $(STAMP) ## a real MLflow server in an environment of its own, killed and brought back
+	$(BIN)/python scripts/mlflow_server_test.py
+
+test-million: $(STAMP) ## a million chat rows: under 1.5 GB, time in line with rows
+	$(BIN)/python scripts/million_rows.py
+
+bench: $(STAMP) ## training speed and memory beside TRL, and the table of docs/benchmarks.md; an hour
+	$(BIN)/python benchmarks/training.py
+
+bench-join: $(STAMP) ## the table from the pieces that were measured
+	$(BIN)/python benchmarks/training.py --join
 
 test-mutations: $(STAMP) ## 10,000 mutated rows: no crash, and the receipt adds up
 	$(BIN)/python scripts/mutate_rows.py

@@ -21,6 +21,23 @@ def test_equal_content_with_another_weight_is_a_duplicate() -> None:
     assert first.id != second.id and content_key(first) == content_key(second)
 
 
+def test_tools_calls_and_reasoning_are_content() -> None:
+    tool = {"type": "function", "function": {"name": "f"}}
+    call = {"type": "function", "function": {"name": "f", "arguments": {"a": 1}}}
+    versions = [
+        make_row(TURNS, None, source="", line=0),
+        make_row(TURNS, None, source="", line=0, tools=(tool,)),
+        make_row((TURNS[0], {**TURNS[1], "tool_calls": [call]}), None, source="", line=0),
+        make_row((TURNS[0], {**TURNS[1], "reasoning_content": "c"}), None, source="", line=0),
+        make_row((TURNS[0], {**TURNS[1], "name": "c"}), None, source="", line=0),
+    ]
+    assert len({row.id for row in versions}) == len(versions)
+    assert len({content_key(row) for row in versions}) == len(versions)
+    reordered = {"function": {"arguments": {"a": 1}, "name": "f"}, "type": "function"}
+    again = make_row((TURNS[0], {**TURNS[1], "tool_calls": [reordered]}), None, source="", line=0)
+    assert (again.id, content_key(again)) == (versions[2].id, content_key(versions[2]))
+
+
 def test_a_system_turn_is_put_before_rows_without() -> None:
     assert with_system(TURNS, None) == TURNS
     assert with_system(TURNS, "s") == ({"role": "system", "content": "s"}, *TURNS)

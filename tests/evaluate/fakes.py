@@ -31,7 +31,7 @@ class CharChat:
         """Tokens of one turn."""
         return [ROLE, ord(message["role"][0]), *self.encode_text(message["content"]), STOP]
 
-    def prompt_ids(self, messages: Sequence[Message]) -> list[int]:
+    def prompt_ids(self, messages: Sequence[Message], *, tools: Sequence[dict[str, Any]] = ()) -> list[int]:
         """All turns, and the head of the answer."""
         return [token for message in messages for token in self.turn(message)] + [ROLE, ord("a")]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
@@ -11,12 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load, load_file, save
 from torch import nn
 from transformers import AutoModelForCausalLM
 
 from tunewright.core import catalog
 from tunewright.core.ports import AnsweredRow, Encoded, Measured, Message, Row, RowProblem, TrackedRun
+from tunewright.train.checkpoints import join_state, split_state
 
 BAD_FILES = {
     "empty": b"",
@@ -174,17 +176,35 @@ def objective_counts_add_up(objective: Any) -> list[str]:
 
 
 def optimiser_goes_down_and_resumes(optimiser: Any) -> list[str]:
-    """A step lowers a loss; from a saved state the next step is the same, bit for bit."""
+    """A step lowers a loss; from a state that went through files the next step is the same, bit for bit."""
     first, second = (nn.Parameter(torch.full((2, 2), 3.0)) for _ in range(2))
     one, two = (optimiser.build({"w": each}, learning_rate=0.1, rates={}) for each in (first, second))
     _update(one, first)
     problems = [] if float(first.detach().abs().sum()) < 12 else ["a step does not lower the loss"]
     _update(two, second)
     second.data.copy_(first.data)
-    two.load_state_dict(deepcopy(one.state_dict()))
+    two.load_state_dict(through_files(one.state_dict()))
     _update(one, first)
     _update(two, second)
     return problems + ([] if torch.equal(first, second) else ["the step after loading a state differs"])
+
+
+def through_files(state: dict[str, Any]) -> dict[str, Any]:
+    """An optimiser's state as a checkpoint keeps it: tensors apart, the rest as JSON."""
+    tensors, scalars = split_state(deepcopy(state))
+    return join_state(load(save(tensors)), json.loads(json.dumps(scalars)))
+
+
+def optimiser_says_what_it_is(optimiser: Any) -> list[str]:
+    """Every group has the factor of its weights' rate; the schedule that `auto` means exists; numbers are sensible."""
+    weights = {name: nn.Parameter(torch.ones(2, 2)) for name in ("slow", "fast", "fast_too")}
+    groups = optimiser.build(weights, learning_rate=0.1, rates={"fast": 4.0, "fast_too": 4.0}).param_groups
+    factors = {id(each): group.get("factor") for group in groups for each in group["params"]}
+    found = {name: factors.get(id(each)) for name, each in weights.items()}
+    problems = [] if found == {"slow": 1.0, "fast": 4.0, "fast_too": 4.0} else [f"factors {found}"]
+    problems += [] if optimiser.schedule in catalog.names("schedules") else [f"no schedule: {optimiser.schedule}"]
+    problems += [] if 0 < optimiser.learning_rate_factor <= 10 else [f"factor {optimiser.learning_rate_factor}"]
+    return problems + ([] if 0 < optimiser.state_bytes <= 32 else [f"{optimiser.state_bytes} bytes of state"])
 
 
 def _update(optimiser: Any, parameter: nn.Parameter) -> None:
@@ -262,7 +282,7 @@ CONTRACTS: dict[str, Contract] = {
     "scorers": lambda part, _model, _folder: scorer_is_a_number(part),
     "suites": lambda part, _model, _folder: suite_names_scorers(part),
     "objectives": lambda part, _model, _folder: objective_counts_add_up(part),
-    "optimisers": lambda part, _model, _folder: optimiser_goes_down_and_resumes(part),
+    "optimisers": lambda part, _model, _folder: optimiser_goes_down_and_resumes(part) + optimiser_says_what_it_is(part),
     "trackers": lambda part, _model, folder: tracker_takes_numbers(part, folder),
     "methods": lambda part, model, folder: method_trains_what_it_says(part, model, folder=folder),
 }

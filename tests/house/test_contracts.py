@@ -88,7 +88,28 @@ class MeanObjective:
         return {"loss": sum(each.weights.mean() for each in examples) / len(examples)}
 
 
-class WrongOptimiser:
+class SilentOptimiser:
+    """Its groups do not say what multiplies their rate."""
+
+    learning_rate_factor = 1.0
+    schedule = "cosine"
+    state_bytes = 8.0
+
+    def build(self, parameters: Any, *, learning_rate: float, rates: Any) -> torch.optim.Optimizer:
+        return torch.optim.Adam(parameters.values(), lr=learning_rate)
+
+
+class LooseOptimiser(SilentOptimiser):
+    """It names a schedule that is not there."""
+
+    schedule = "cosin"
+
+    def build(self, parameters: Any, *, learning_rate: float, rates: Any) -> torch.optim.Optimizer:
+        groups = [{"params": [each], "factor": rates.get(name, 1.0)} for name, each in parameters.items()]
+        return torch.optim.Adam(groups, lr=learning_rate)
+
+
+class WrongOptimiser(SilentOptimiser):
     def build(self, parameters: Any, *, learning_rate: float, rates: Any) -> torch.optim.Optimizer:
         return torch.optim.SGD(parameters.values(), lr=learning_rate, maximize=True)
 
@@ -98,7 +119,7 @@ class ForgetfulAdam(torch.optim.Adam):
         self.state.clear()
 
 
-class ForgetfulOptimiser:
+class ForgetfulOptimiser(SilentOptimiser):
     def build(self, parameters: Any, *, learning_rate: float, rates: Any) -> torch.optim.Optimizer:
         return ForgetfulAdam(parameters.values(), lr=learning_rate)
 
@@ -141,6 +162,8 @@ BREACHES = [
     ("suites", SimpleNamespace(scorers=("none_such",), ways=("a",), styles=lambda offered, labels: ("bare",))),
     ("suites", SimpleNamespace(scorers=("loss",), ways=("a", "a"), styles=lambda offered, labels: ("bare",))),
     ("objectives", MeanObjective()),
+    ("optimisers", SilentOptimiser()),
+    ("optimisers", LooseOptimiser()),
     ("optimisers", WrongOptimiser()),
     ("optimisers", ForgetfulOptimiser()),
     ("methods", SecretMethod()),

@@ -44,7 +44,8 @@ def test_files_and_globs_are_seen_from_the_recipe(tmp_path: Path, name: str) -> 
         ("train: '.'", '4: data.train: "." is a folder.'),
         (
             "train: recipe.yaml",
-            '4: data.train: the ending ".yaml" does not say the format. Add `type`, one of: arrow, csv, json, jsonl, parquet, text, tsv.',
+            '4: data.train: the ending ".yaml" does not say the format. '
+            "Add `type`, one of: arrow, csv, json, jsonl, parquet, text, tsv.",
         ),
         (
             "train: {path: rows.jsonl, type: jsnl}",

@@ -44,6 +44,15 @@ def test_a_part_a_block_and_all() -> None:
     assert explain("method.full").splitlines()[-1].strip()
 
 
+def test_presets_and_what_they_set() -> None:
+    assert "  qlora: QLoRA (Dettmers et al., 2023" in explain("preset")
+    assert explain("preset.dora").splitlines()[0] == "preset: dora"
+    assert explain("dora") == explain("preset.dora")
+    assert "method: {type: lora, decomposition: dora}" in explain("preset.dora")
+    assert '  Preset qlora: "nf4".' in explain("model.weights")
+    assert '  Preset dora: "dora".' in explain("method.decomposition")
+
+
 @pytest.mark.parametrize(
     ("key", "near"),
     [

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tunewright.recipe.recipe import CheckpointOptions, LimitOptions, SplitOptions
+from tunewright.recipe.recipe import LimitOptions, SplitOptions
+from tunewright.recipe.training import CheckpointOptions
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ CASES = [
         "learning_rate: 1",
         '4: learning_rate: there is no key "learning_rate" here. It belongs elsewhere: "training.learning_rate".',
     ),
-    ("zzzz: 1", '4: zzzz: there is no key "zzzz" here. There is: name, model, data'),
+    ("zzzz: 1", '4: zzzz: there is no key "zzzz" here. There is: name, preset, model, data'),
 ]
 
 

@@ -92,3 +92,12 @@ def test_blocks_with_rules_of_their_own_are_left_to_pydantic() -> None:
     keys = committed()
     assert keys.root["$defs"]["SplitOptions"]["rules"] is True
     assert not fits_form(keys, keys.root["$defs"]["SplitOptions"], value={"validation": 0.9, "test": 0.9})
+
+
+def test_a_rule_about_two_keys_holds_where_one_is_given() -> None:
+    keys = committed()
+    model = keys.root["$defs"]["ModelOptions"]
+    assert fits_form(keys, model, value={"name": "a/b", "weights": "nf4"})
+    assert fits_form(keys, model, value={"name": "a/b", "precision": "bf16"})
+    assert not fits_form(keys, model, value={"name": "a/b", "weights": "fp32", "precision": "bf16"})
+    assert not fits_form(keys, model, value={"name": "a/b", "weights": "nf5"})

@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from transformers import AutoTokenizer
 
 from tests.text.formats import CHATML, FORMATS, write_format
 from tunewright.core.errors import UserError
+from tunewright.text.chat import load_chat
 from tunewright.text.files import read_files
 
 
@@ -31,6 +33,24 @@ def test_of_several_templates_the_default_is_taken(tmp_path: Path) -> None:
 def test_the_file_wins_over_the_config(tmp_path: Path) -> None:
     folder = write_format(tmp_path, FORMATS["chatml"], chat_template="no")
     assert read_files(folder).template == CHATML
+
+
+@pytest.mark.parametrize("place", ["config", "files"])
+def test_rows_with_tools_take_the_template_for_tools(tmp_path: Path, place: str) -> None:
+    tools, turns = [{"type": "function", "function": {"name": "f"}}], [{"role": "user", "content": "Hi"}]
+    with_tools = "{{ tools | tojson }}" + CHATML
+    several = [{"name": "default", "template": CHATML}, {"name": "tool_use", "template": with_tools}]
+    folder = folder_with(tmp_path / "model", chat_template=several)
+    if place == "files":
+        load_chat(folder).save(tmp_path / "saved")
+        folder = tmp_path / "saved"
+        assert "chat_template" not in json.loads((folder / "tokenizer_config.json").read_text())
+    chat, theirs = load_chat(folder), AutoTokenizer.from_pretrained(folder)
+    for given in ((), tools):
+        text = theirs.apply_chat_template(turns, tools=list(given) or None, tokenize=False)
+        assert chat.render(turns, generation=False, tools=given) == text
+        assert ('"name": "f"' in text) == bool(given)
+    assert chat.digest != load_chat(folder_with(tmp_path / "one", chat_template=CHATML)).digest
 
 
 def test_tokens_may_be_objects_and_flags_are_none(tmp_path: Path) -> None:

@@ -51,7 +51,13 @@ def test_a_template_that_ends_every_turn_but_the_last_names_the_token(tmp_path: 
 def test_a_template_that_changes_old_answers_is_allowed_for_single_ones(tmp_path: Path) -> None:
     found = probed(tmp_path, DROPS_OLD_ANSWERS)
     assert not found.prefix_preserving
-    assert "several answers" in found.notes[0]
+    assert "only the last" in found.notes[0]
+
+
+def test_an_end_that_is_no_token_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"<\|turn_end\|>, which is not one token of this model") as caught:
+        probed(tmp_path, CHATML.replace("<|im_end|>", "<|turn_end|>"), "</s>")
+    assert 'model.added_tokens: ["<|turn_end|>"]' in caught.value.problems[0].do
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from tunewright.core.errors import OutsideError, UserError
 from tunewright.core.events import CheckpointRefused, Event
 from tunewright.models import tensors
 from tunewright.models.tensors import read_weights
-from tunewright.recipe.recipe import CheckpointOptions
+from tunewright.recipe.training import CheckpointOptions
 from tunewright.train.checkpoints import CheckpointStore, State, size_bytes
 
 

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from tunewright.recipe.recipe import GuardOptions
+from tunewright.recipe.training import GuardOptions
 from tunewright.train.guard import Guard
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from bitsandbytes.optim import AdamW8bit
+from pydantic import ValidationError
 from schedulefree import AdamWScheduleFree
 from torch import nn
 
@@ -145,16 +147,109 @@ def test_the_same_as_the_library_used_plainly(name: str, library: Callable[..., 
     assert all(torch.equal(ours[key], theirs[key]) for key in ours)
 
 
-def test_eight_bits_take_a_quarter_of_the_memory() -> None:
-    sizes = {}
-    for name in ("adamw", "adamw_8bit"):
-        weights = {"w": nn.Parameter(torch.randn(512, 512))}
-        optimiser = built(name, weights)
-        weights["w"].grad = torch.randn(512, 512)
-        optimiser.step()
-        tensors, _ = split_state(optimiser.state_dict())
-        sizes[name] = sum(tensor.nbytes for tensor in tensors.values())
-        assert sizes[name] / weights["w"].numel() == pytest.approx(
-            catalog.work("optimisers", name).state_bytes, rel=0.05
-        )
-    assert sizes["adamw_8bit"] < 0.3 * sizes["adamw"]
+def schedule_free(weight: torch.Tensor, rates: list[float]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Algorithm 1 of arXiv 2405.15682: the point that trains and the mean, weighted by the squared highest rate."""
+    z = mean = trains = weight
+    second, weights_sum, highest = torch.zeros_like(weight), 0.0, 0.0
+    for step, rate in enumerate(rates, start=1):
+        gradient = gradients(step - 1)["a"].double()
+        second = 0.999 * second + 0.001 * gradient**2
+        highest = max(highest, rate)
+        weights_sum += highest**2
+        z = z - rate * gradient / ((second / (1 - 0.999**step)).sqrt() + 1e-8)
+        mean = mean + highest**2 / weights_sum * (z - mean)
+        trains = 0.1 * z + 0.9 * mean
+    return trains, mean
+
+
+def test_schedule_free_follows_the_paper_through_a_warm_up() -> None:
+    weights = parameters(7)
+    start = weights["a"].detach().double().clone()
+    rates = [0.0025, 0.005, 0.0075, 0.01, 0.01, 0.01]
+    optimiser = built("schedule_free", weights)
+    for step, rate in enumerate(rates):
+        run(optimiser, weights, range(step, step + 1), rate=rate)
+    trains, mean = schedule_free(start, rates)
+    torch.testing.assert_close(weights["a"].detach().double(), trains, rtol=1e-4, atol=2e-6)
+    optimiser.eval()
+    torch.testing.assert_close(weights["a"].detach().double(), mean, rtol=1e-4, atol=2e-6)
+
+
+def test_schedule_free_goes_on_from_what_was_saved_before_the_mean_was_used() -> None:
+    one, two = parameters(), parameters()
+    first, second = built("schedule_free", one), built("schedule_free", two)
+    run(first, one, range(4))
+    saved = split_state(deepcopy(first.state_dict()))
+    training = {name: weight.detach().clone() for name, weight in one.items()}
+    first.eval()
+    assert not torch.equal(one["a"], training["a"]), "the mean is another point"
+    first.train()
+    for weights in (one, two):
+        with torch.no_grad():
+            for name, weight in weights.items():
+                weight.copy_(training[name])
+    second.load_state_dict(join_state(saved[0], json.loads(json.dumps(saved[1]))))
+    for optimiser, weights in ((first, one), (second, two)):
+        run(optimiser, weights, range(4, 7))
+        optimiser.eval()
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_schedule_free_needs_a_way_back_from_the_mean() -> None:
+    with pytest.raises(ValidationError):
+        built("schedule_free", parameters(), beta1=0.0)
+
+
+def test_small_tensors_keep_states_of_32_bits() -> None:
+    weights = parameters()
+    optimiser = built("adamw_8bit", weights, smallest_values=6144)
+    run(optimiser, weights, range(1))
+    kinds = {name: optimiser.state[weight]["state1"].dtype for name, weight in weights.items()}
+    assert kinds == {"a": torch.uint8, "b": torch.uint8, "bias": torch.float32}
+    more = built("adamw_8bit", weights, smallest_values=6145)
+    run(more, weights, range(1))
+    assert more.state[weights["a"]]["state1"].dtype == torch.float32
+
+
+def test_eight_bits_stay_near_32() -> None:
+    ours, plain = parameters(2), parameters(2)
+    start = plain["a"].detach().clone()
+    for name, weights in (("adamw_8bit", ours), ("adamw", plain)):
+        run(built(name, weights), weights, range(20))
+    way, apart = (plain["a"] - start).norm(), (ours["a"] - plain["a"]).norm()
+    assert 0 < apart / way < 0.05
+
+
+def test_lion_asks_for_a_lower_rate_and_others_do_not() -> None:
+    factors = {name: catalog.work("optimisers", name).learning_rate_factor for name in EVERY}
+    assert 1 / 10 <= factors.pop("lion") <= 1 / 3, "the paper, section 5"
+    assert set(factors.values()) == {1.0}
+
+
+STATES = {
+    "adafactor": (0.0, 0.5),
+    "adamw": (7.9, 8.1),
+    "adamw_8bit": (1.9, 2.2),
+    "adamw_paged": (7.9, 8.1),
+    "lion": (3.9, 4.1),
+    "schedule_free": (7.9, 8.1),
+}
+"""Bytes of state a weight, from the papers; schedule-free keeps another copy of the weights beside it."""
+
+
+@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("shape", [(512, 512), (16, 576)], ids=["whole", "rank 16"])
+def test_states_take_the_memory_that_is_said(name: str, shape: tuple[int, int]) -> None:
+    weights = {"w": nn.Parameter(torch.randn(shape))}
+    optimiser = built(name, weights)
+    weights["w"].grad = torch.randn(shape)
+    optimiser.step()
+    seen: dict[int, int] = {}
+    for value in optimiser.state[weights["w"]].values():
+        if isinstance(value, torch.Tensor) and value.numel() > 256:
+            seen[value.data_ptr()] = value.nbytes
+    least, most = STATES[name]
+    state = sum(seen.values()) / weights["w"].numel()
+    assert least <= state <= most
+    copy = 4 if name == "schedule_free" else 0
+    assert state + copy <= catalog.work("optimisers", name).state_bytes * 1.05

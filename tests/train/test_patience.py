@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 
-from tunewright.recipe.recipe import EarlyStoppingOptions
+from tunewright.recipe.training import EarlyStoppingOptions
 from tunewright.train.patience import Patience
 
 

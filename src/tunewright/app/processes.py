@@ -41,7 +41,8 @@ def launch(words: Sequence[str], count: int, *, environment: Mapping[str, str], 
         with _forwarding(children):
             lost = _wait(children)
         codes = [child.returncode for child in children]
-        if lost is not None and lost != 0 and EXIT_STOPPED not in codes:
+        silent = lost is not None and (lost != 0 or codes[0] < 0)  # the first says itself what happened, unless killed
+        if lost is not None and silent and EXIT_STOPPED not in codes:
             raise OutsideError(
                 f"process {lost} of {count} ended with {_told(codes[lost])}: {_tail(Path(folder) / f'{lost}.log')}",
                 do="Run the same command again; it goes on from the last checkpoint.",

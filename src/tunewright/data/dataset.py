@@ -81,7 +81,8 @@ class Split:
             self._group = (number, self._file.read_row_group(number))
         begin = int(self._group_ends[number - 1]) if number else 0
         values: dict[str, Any] = self._group[1].slice(index - begin, 1).to_pylist()[0]
-        return Row(**{**values, "messages": tuple(json.loads(values["messages"]))})
+        tools = json.loads(values.get("tools") or "[]")
+        return Row(**{**values, "messages": tuple(json.loads(values["messages"])), "tools": tuple(tools)})
 
     @cached_property
     def lengths(self) -> NDArray[np.int64]:

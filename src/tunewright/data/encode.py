@@ -25,6 +25,8 @@ from tunewright.text.spans import Conversation, LossOn
 
 BATCH_ROWS = 1024
 BATCH_CHARACTERS = 4 * 2**20
+REWRITTEN = "answers_rewritten_later"
+"""Earlier answers that the template writes otherwise once more turns follow: they stay untrained."""
 
 
 class TrainingChat(Chat, Protocol):
@@ -40,8 +42,13 @@ class TrainingChat(Chat, Protocol):
         """Tokens of each plain text, nothing added."""
         ...
 
-    def encode_many(self, rows: Sequence[Conversation], *, loss_on: LossOn) -> list[Tokens | RowProblem]:
-        """Tokens and weights of each conversation, or its problem in its place."""
+    def encode_many(
+        self, rows: Sequence[Conversation], *, loss_on: LossOn, rewritten: dict[int, int] | None = None
+    ) -> list[Tokens | RowProblem]:
+        """Tokens and weights of each conversation, or its problem in its place.
+
+        `rewritten` is filled with the number of answers that the template forbids to train, by index of the row.
+        """
         ...
 
 
@@ -86,7 +93,11 @@ class Encoder:
         return of_parts(parts)
 
     def _batch(self, rows: Sequence[Row], split: str, writer: SplitWriter, refusal: Refusal) -> None:
-        results = self.chat.encode_many([Conversation(row.messages, row.tools) for row in rows], loss_on=self.loss_on)
+        rewritten: dict[int, int] = {}
+        talks = [Conversation(row.messages, row.tools) for row in rows]
+        results = self.chat.encode_many(talks, loss_on=self.loss_on, rewritten=rewritten)
+        for index, answers in rewritten.items():
+            self.ledger.sources[rows[index].source].notes[REWRITTEN] += answers
         policy = self.options.overlong
         for row, result in zip(rows, results, strict=True):
             if isinstance(result, RowProblem):

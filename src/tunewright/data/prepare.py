@@ -68,7 +68,7 @@ def prepare(
     with lock(place.with_suffix(".lock"), purpose="data"), outside_errors(place), fresh(place) as work:
         with Quarantine(place / "quarantine.jsonl") as quarantine, Shelf(place / "rows.jsonl") as shelf:
             desk = Desk(inputs, ledger, quarantine, shelf, emit)
-            shape, rows = read(options, parts, desk)
+            shape, rows = read(options, parts, desk=desk)
             check_limits(options.limits, ledger, quarantine=quarantine.path)
             rows = arrange(rows, parts.steps, options=options.split, ledger=ledger)
             documents = shape in DOCUMENTS
@@ -114,7 +114,7 @@ class Desk:
     emit: Emit
 
 
-def read(options: DataOptions, parts: DataParts, desk: Desk) -> tuple[str, dict[str, list[Row]]]:
+def read(options: DataOptions, parts: DataParts, *, desk: Desk) -> tuple[str, dict[str, list[Row]]]:
     """Name of the shape, and rows by split as the files hold them."""
     files = find_files(options, folder=desk.inputs.folder)
     shape_name, shape = choose_shape(parts.shapes, parts.sources, files=files["train"])

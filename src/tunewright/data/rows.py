@@ -48,8 +48,8 @@ def prompt_key(row: Any) -> bytes:
 
 
 def _key(messages: Sequence[Message], tools: Sequence[dict[str, Any]]) -> bytes:
-    turns = [[value for name, value in sorted(turn.items()) if name != "weight"] for turn in messages]
-    text = json.dumps([turns, tools] if tools else turns)
+    turns = [{name: value for name, value in turn.items() if name != "weight"} for turn in messages]
+    text = json.dumps([turns, tools] if tools else turns, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=KEY_BYTES).digest()
 
 

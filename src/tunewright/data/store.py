@@ -28,6 +28,7 @@ SCHEMA = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
         pa.field("messages", pa.string(), nullable=False),
+        pa.field("tools", pa.string()),
         pa.field("label", pa.string()),
         pa.field("source", pa.string(), nullable=False),
         pa.field("line", pa.int64(), nullable=False),
@@ -110,11 +111,12 @@ class SplitWriter:
 
 
 def to_table(rows: Sequence[Row]) -> pa.Table:
-    """Rows as they lie in Parquet; turns are JSON text."""
+    """Rows as they lie in Parquet; turns and tools are JSON text."""
     return pa.table(
         {
             "id": [row.id for row in rows],
             "messages": [json.dumps(row.messages, ensure_ascii=False) for row in rows],
+            "tools": [json.dumps(row.tools, ensure_ascii=False) if row.tools else None for row in rows],
             "label": [row.label for row in rows],
             "source": [row.source for row in rows],
             "line": [row.line for row in rows],

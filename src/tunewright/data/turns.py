@@ -1,47 +1,53 @@
-"""Turns of a conversation as files hold them, checked one by one: roles, texts, calls of tools and their results."""
+"""Turns of a conversation as files hold them, checked one by one: roles, texts, weights, and their order."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, cast
 
 from tunewright.core.ports import Message, RowProblem
+from tunewright.data.calls import check_calls, to_calls
 
-ROLES = frozenset({"system", "user", "assistant", "tool"})
+ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
+"""Roles in files and ours; `developer` is OpenAI's newer name for the system."""
+REASONING = ("reasoning_content", "reasoning", "thinking")
+"""Names of an answer's reasoning; Transformers' chat templates know the first, and take the others for it."""
+COMMON = frozenset({"role", "content", "name", "weight"})
 KEYS = {
-    "system": frozenset({"role", "content", "weight"}),
-    "user": frozenset({"role", "content", "name", "weight"}),
-    "assistant": frozenset({"role", "content", "weight", "tool_calls", "reasoning_content", "name"}),
-    "tool": frozenset({"role", "content", "tool_call_id", "name", "weight"}),
+    "system": COMMON,
+    "user": COMMON,
+    "assistant": COMMON | {"tool_calls", *REASONING},
+    "tool": COMMON | {"tool_call_id"},
 }
-ALIASES = {"developer": "system", "reasoning": "reasoning_content", "thinking": "reasoning_content"}
 
 
 def to_turn(turn: Any, number: int) -> Message:
     """One turn. Raises RowProblem; a key that we do not know is one, because what it says would be lost."""
     if not isinstance(turn, dict):
         raise RowProblem("turn_not_an_object", f"turn {number} is a {type(turn).__name__}")
-    turn = {ALIASES.get(key, key): value for key, value in turn.items()}
-    role = turn.get("role")
-    role = ALIASES.get(role, role) if isinstance(role, str) else role
-    if not isinstance(role, str) or role not in ROLES:
-        raise RowProblem("wrong_role", f"turn {number} has the role {str(role)[:40]!r}")
-    unknown = [key for key in turn if key not in KEYS[role] and turn[key] not in (None, [], "")]
+    given = cast("dict[str, Any]", turn)
+    name = given.get("role")
+    role = ROLES.get(name) if isinstance(name, str) else None
+    if role is None:
+        raise RowProblem("wrong_role", f"turn {number} has the role {str(name)[:40]!r}")
+    unknown = [key for key in given if key not in KEYS[role] and given[key] not in (None, [], "")]
     if unknown:
         raise RowProblem("unknown_turn_key", f"turn {number} has {str(unknown[0])[:40]!r}")
-    message: Message = {"role": role, "content": _content(turn, number)}
-    for name in ("reasoning_content", "tool_call_id", "name"):
-        if turn.get(name) not in (None, ""):
-            message[name] = _text(turn[name], name, number)
-    if turn.get("tool_calls"):
-        message["tool_calls"] = to_calls(turn["tool_calls"], number)
-    if turn.get("weight") is not None and to_weight(turn, number) != 1:
+    message: Message = {"role": role, "content": content_of(given, number)}
+    if reasoning := reasoning_of(given, number):
+        message["reasoning_content"] = reasoning
+    if given.get("tool_calls"):
+        message["tool_calls"] = to_calls(given["tool_calls"], number)
+    if ident := text_of(given, "tool_call_id", number=number):
+        message["tool_call_id"] = ident
+    if speaker := text_of(given, "name", number=number):
+        message["name"] = speaker
+    if given.get("weight") is not None and to_weight(given, number) != 1:
         message["weight"] = 0.0
     return message
 
 
-def _content(turn: Mapping[str, Any], number: int) -> str:
+def content_of(turn: Mapping[str, Any], number: int) -> str:
     """The text; it may be missing where tools are called, and empty where a tool said nothing."""
     content = turn.get("content")
     if content is None and turn.get("tool_calls"):
@@ -53,61 +59,20 @@ def _content(turn: Mapping[str, Any], number: int) -> str:
     return content
 
 
-def _text(value: Any, name: str, number: int) -> str:
-    if not isinstance(value, str):
+def text_of(turn: Mapping[str, Any], name: str, *, number: int) -> str:
+    """The text under a name, empty when there is none. Raises RowProblem when it is no text."""
+    value = turn.get(name)
+    if value is not None and not isinstance(value, str):
         raise RowProblem("not_text", f"{name} of turn {number} is a {type(value).__name__}")
-    return value
+    return value or ""
 
 
-def to_calls(calls: Any, number: int) -> list[dict[str, Any]]:
-    """Calls in the form that templates know: arguments are a mapping, whether they came as JSON text or not."""
-    if not isinstance(calls, list):
-        raise RowProblem("wrong_tool_calls", f"tool_calls of turn {number} is a {type(calls).__name__}")
-    return [_call(call, number) for call in cast("list[Any]", calls)]
-
-
-def _call(call: Any, number: int) -> dict[str, Any]:
-    if not isinstance(call, dict):
-        raise RowProblem("wrong_tool_calls", f"a tool call of turn {number} is no object")
-    given = cast("dict[str, Any]", call)
-    function = given.get("function", given)
-    name = function.get("name") if isinstance(function, dict) else None
-    if not isinstance(name, str) or not name.strip():
-        raise RowProblem("wrong_tool_calls", f"a tool call of turn {number} names no function")
-    arguments = to_arguments(cast("dict[str, Any]", function).get("arguments"), number)
-    found: dict[str, Any] = {"type": "function", "function": {"name": name, "arguments": arguments}}
-    if given.get("id") is not None:
-        found["id"] = _text(given["id"], "the id of a tool call", number)
-    return found
-
-
-def to_arguments(arguments: Any, number: int) -> dict[str, Any]:
-    """Arguments of a call as a mapping. Raises RowProblem."""
-    if arguments is None or arguments == "":
-        return {}
-    if isinstance(arguments, str):
-        try:
-            arguments = json.loads(arguments)
-        except (ValueError, RecursionError) as error:
-            raise RowProblem("wrong_arguments", f"the arguments of a call in turn {number} are not JSON") from error
-    if not isinstance(arguments, dict):
-        raise RowProblem("wrong_arguments", f"the arguments of a call in turn {number} are no object")
-    return cast("dict[str, Any]", arguments)
-
-
-def to_tools(tools: Any) -> tuple[dict[str, Any], ...]:
-    """JSON schemas of tools: a list, or JSON text of one. Raises RowProblem."""
-    if tools is None or tools in ("", []):
-        return ()
-    if isinstance(tools, str):
-        try:
-            tools = json.loads(tools)
-        except (ValueError, RecursionError) as error:
-            raise RowProblem("wrong_tools", "the tools of the row are not JSON") from error
-    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in cast("list[Any]", tools)):
-        raise RowProblem("wrong_tools", "the tools of the row are not a list of objects")
-    found = cast("list[dict[str, Any]]", tools)
-    return tuple(tool if "function" in tool else {"type": "function", "function": tool} for tool in found)
+def reasoning_of(turn: Mapping[str, Any], number: int) -> str:
+    """An answer's reasoning. Raises RowProblem when two names of it say different things."""
+    found = {text for name in REASONING if (text := text_of(turn, name, number=number)).strip()}
+    if len(found) > 1:
+        raise RowProblem("two_reasonings", f"turn {number} has several texts of reasoning")
+    return found.pop() if found else ""
 
 
 def to_weight(turn: Mapping[str, Any], number: int) -> int:
@@ -129,22 +94,3 @@ def check_order(messages: tuple[Message, ...]) -> None:
     if rest[-1] != "assistant":
         raise RowProblem("no_answer_last", "the last turn must be the assistant's")
     check_calls(messages)
-
-
-def check_calls(messages: tuple[Message, ...]) -> None:
-    """Raise RowProblem for a result that answers no call: ids must match where both sides have them."""
-    open_ids: set[str] | None = None
-    for number, turn in enumerate(messages, start=1):
-        if turn.get("role") == "assistant":
-            calls = turn.get("tool_calls")
-            open_ids = {call["id"] for call in calls if "id" in call} if calls else None
-        elif turn.get("role") == "tool":
-            wanted = turn.get("tool_call_id")
-            if open_ids is None:
-                raise RowProblem("result_without_call", f"turn {number} is a tool's result, and no tool was called")
-            if wanted is not None and open_ids and wanted not in open_ids:
-                raise RowProblem(
-                    "result_without_call", f"turn {number} answers a call that the turn before did not make"
-                )
-        else:
-            open_ids = None

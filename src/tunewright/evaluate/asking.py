@@ -15,7 +15,7 @@ BLOCK_ROWS = 256
 
 def generated(model: LanguageModel, rows: Sequence[Row], *, style: Style, bench: Bench) -> list[AnsweredRow]:
     """One greedy answer a row, with the log-probability of each token."""
-    prompts = [bench.chat.prompt_ids(bench.prompts.messages(row, style)) for row in rows]
+    prompts = [bench.chat.prompt_ids(bench.prompts.messages(row, style), tools=row.tools) for row in rows]
     answers = model.generate(prompts, max_new_tokens=bench.max_new_tokens, stop=bench.chat.stop_ids)
     return [
         AnsweredRow(row, bench.chat.decode(answer.tokens), log_probabilities=answer.log_probabilities)

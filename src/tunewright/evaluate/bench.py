@@ -105,7 +105,7 @@ def label_tokens(split: Rows, labels: Sequence[str], *, chat: Chat) -> tuple[tup
 
 def _answer_tokens(tokens: list[int], row: Row, *, chat: Chat) -> tuple[int, ...]:
     """What follows the prompt, up to the first stop token and with it; empty where the prompt is not the start."""
-    prompt = chat.prompt_ids(row.prompt)
+    prompt = chat.prompt_ids(row.prompt, tools=row.tools)
     if tokens[: len(prompt)] != prompt:
         return ()
     answer = tokens[len(prompt) :]

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from tunewright.core.errors import UserError
-from tunewright.recipe import words
+from tunewright.recipe import preset, words
 from tunewright.recipe.keys import Keys, Schema, part_name
 from tunewright.recipe.schema import schema
 
@@ -17,12 +17,14 @@ _NO_WHY = ("", "no default", "see its keys")
 def explain(key: str) -> str:
     """Meaning, allowed values, default and its reason, unit and inner keys of a key such as "training.learning_rate".
 
-    A part's key may be named with the part ("method.lora.rank") or without it ("method.rank": every part that has it).
-    Raises UserError with the nearest key when there is none.
+    A part's key may be named with the part ("method.lora.rank") or without it ("method.rank": every part that has it);
+    "preset.qlora", or "qlora" alone, says what a preset sets. Raises UserError with the nearest key when there is none.
     """
     book = Book(Keys(schema()))
     if key in ("", "recipe"):
         return "\n".join(["A recipe. Keys:", *book.inner(book.keys.root)])
+    if (name := key.removeprefix("preset.")) in preset.names():
+        return preset_page(name)
     found = [path for path in book.known if key in (path, book.without_part(path))]
     if found:
         return "\n\n".join(book.page(path) for path in found)
@@ -32,6 +34,24 @@ def explain(key: str) -> str:
 def every_key() -> list[str]:
     """Every key that `explain` knows, in the order of the recipe."""
     return [path for path, _field in Keys(schema()).every()]
+
+
+def preset_page(name: str) -> str:
+    """What a preset is for and sets."""
+    return "\n".join([f"preset: {name}", *(f"  {line.removeprefix('# ')}" for line in preset.text(name).splitlines())])
+
+
+def set_by_presets() -> dict[str, list[str]]:
+    """Key to the presets that set it and their value, as 'qlora: "nf4"'; keys of parts with the part's name."""
+    found: dict[str, list[str]] = {}
+    for name in preset.names():
+        values = preset.values(name)
+        for key, value in values.items():
+            block, _dot, last = key.rpartition(".")
+            part = values.get(f"{block}.type")
+            path = f"{block}.{part}.{last}" if part else key
+            found.setdefault(path, []).append(f"{name}: {_value(value)}")
+    return found
 
 
 class Book:
@@ -71,7 +91,10 @@ class Book:
             lines.append(f"  Why: {field['why']}.")
         if "unit" in field:
             lines.append(f"  Unit: {field['unit']}.")
+        lines += [f"  Preset {found}." for found in set_by_presets().get(path, []) if not path.endswith(".type")]
         lines += [f"  {name}: {block.get('description', '')}" for name, block in self.parts(field).items()]
+        if path == preset.KEY:
+            lines += [f"  {name}: {preset.about(name)}" for name in preset.names()]
         inner = self.inner(field)
         return "\n".join([*lines, "  Keys:", *inner] if inner else lines)
 

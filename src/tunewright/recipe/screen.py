@@ -10,7 +10,7 @@ from typing import Any
 
 from tunewright.recipe import files
 from tunewright.recipe.draft import Draft, committed
-from tunewright.recipe.keys import Keys, Schema, mapping, sequence
+from tunewright.recipe.keys import Keys, Schema, below, mapping, sequence
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -22,6 +22,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
 }
 SURE_BELOW = 1e300
+ONE_OF = {"ModelOptions": ("weights", "precision")}
+"""Blocks whose only rule is that some keys agree: it holds where at most one of them is given."""
 
 
 def surely_good(draft: Draft) -> bool:
@@ -39,7 +41,7 @@ def fits(keys: Keys, field: Schema, *, value: Any) -> bool:
 
 def fits_form(keys: Keys, form: Schema, *, value: Any) -> bool:
     """One alternative. What has rules that a schema cannot say is for pydantic to judge."""
-    if form.get("rules"):
+    if form.get("rules") and not keeps_rules(form, value):
         return False
     if "enum" in form or "const" in form:
         return any(value == word and type(value) is type(word) for word in form.get("enum", [form.get("const")]))
@@ -53,6 +55,12 @@ def fits_form(keys: Keys, form: Schema, *, value: Any) -> bool:
     if isinstance(value, str):
         return fits_text(form, value)
     return value is None or fits_bounds(form, value)
+
+
+def keeps_rules(form: Schema, value: Any) -> bool:
+    """True when the rules of a block surely hold."""
+    together = ONE_OF.get(form.get("title", ""))
+    return together is not None and len([key for key in together if below(value, key) is not None]) < 2
 
 
 def fits_block(keys: Keys, form: Schema, *, value: dict[str, Any]) -> bool:

@@ -69,7 +69,10 @@ class ChatFormat:
         self.added_ids: dict[str, int] = added_ids(files)
         self.vocabulary_size: int = files.tokenizer.get_vocab_size(with_added_tokens=True)
         self.template = Template(files.template, files.tokens, today=today)
+        self.tool_template = Template(files.tool_template, files.tokens, today=today) if files.tool_template else None
         self.template_digest: str = self.template.digest
+        if self.tool_template:
+            self.template_digest = digest.of_json([self.template.digest, self.tool_template.digest])
         self.eos_text: str = files.tokens.get("eos_token", "")
         self.end_id: int = end_of_text(files)
         self.stop_text: str = turn_end(self.template, self.tokenizer)
@@ -83,7 +86,10 @@ class ChatFormat:
 
     def render(self, messages: Sequence[Message], *, generation: bool, tools: Sequence[Mapping[str, Any]] = ()) -> str:
         """Text of a conversation; with `generation`, up to where the assistant begins to answer."""
-        return self.template.render(messages, generation=generation, tools=tools)
+        return self._template(tools).render(messages, generation=generation, tools=tools)
+
+    def _template(self, tools: Sequence[Mapping[str, Any]]) -> Template:
+        return self.tool_template if tools and self.tool_template else self.template
 
     def problem(self, messages: Sequence[Message], *, tools: Sequence[Mapping[str, Any]] = ()) -> RowProblem | None:
         """Why a row cannot be written as tokens: a control token in its text, or text that is not Unicode."""
@@ -107,7 +113,7 @@ class ChatFormat:
 
     def prompt_ids(self, messages: Sequence[Message], *, tools: Sequence[dict[str, Any]] = ()) -> list[int]:
         """Tokens of a conversation up to where the assistant begins to answer."""
-        return self.encode_text(self.template.render(messages, generation=True, tools=tools))
+        return self.encode_text(self.render(messages, generation=True, tools=tools))
 
     def encode_text(self, text: str) -> list[int]:
         """Tokens of plain text, nothing added."""
@@ -171,7 +177,7 @@ class ChatFormat:
         if (problem := self.problem(talk.messages, tools=talk.tools)) is not None:
             return problem
         try:
-            return draft(self.template, talk, stop_texts=self.stop_texts, loss_on=loss_on)
+            return draft(self._template(talk.tools), talk, stop_texts=self.stop_texts, loss_on=loss_on)
         except RowProblem as problem:
             return problem
 
@@ -263,9 +269,9 @@ def control_texts(files: TokenizerFiles, stop_ids: frozenset[int]) -> tuple[str,
 
     Longest first, so that a longer one is found before one that it begins with.
     """
-    named = set(files.tokens.values())
-    found = set(added_texts(files, stop_ids)) | {text for text in files.added_tokens if text in files.template}
+    named, source = set(files.tokens.values()), files.template + files.tool_template
+    found = set(added_texts(files, stop_ids)) | {text for text in files.added_tokens if text in source}
     for token in files.tokenizer.get_added_tokens_decoder().values():
-        if token.special and token.content.strip() and (token.content in named or token.content in files.template):
+        if token.special and token.content.strip() and (token.content in named or token.content in source):
             found.add(token.content)
     return tuple(sorted(found, key=lambda text: (-len(text), text)))

@@ -18,17 +18,23 @@ SPECIAL_NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token"
 
 @dataclass(frozen=True)
 class TokenizerFiles:
-    """What a model folder says about its text: `tokens` maps names such as `eos_token` to their text."""
+    """What a model folder says about its text: `tokens` maps names such as `eos_token` to their text.
+
+    `tool_template` writes the rows that offer tools, where a model has a template of its own for them.
+    """
 
     tokenizer: Tokenizer
     tokenizer_digest: str
     template: str
+    tool_template: str
     tokens: Mapping[str, str]
     stop_ids: frozenset[int]
     config: Mapping[str, Any]
     added_tokens: tuple[str, ...] = ()
 
 
+TEMPLATE_FILE = "chat_template.jinja"
+TOOL_TEMPLATE_FILE = "additional_chat_templates/tool_use.jinja"
 TEMPLATES = Path(__file__).with_name("templates")
 
 
@@ -66,9 +72,7 @@ def with_bos(files: TokenizerFiles) -> TokenizerFiles:
 
 def has_template(folder: Path) -> bool:
     """True when a model brings a chat template of its own."""
-    return (folder / "chat_template.jinja").exists() or bool(
-        read_json(folder / "tokenizer_config.json").get("chat_template")
-    )
+    return (folder / TEMPLATE_FILE).exists() or bool(read_json(folder / "tokenizer_config.json").get("chat_template"))
 
 
 def write_files(files: TokenizerFiles, folder: Path) -> None:
@@ -77,7 +81,11 @@ def write_files(files: TokenizerFiles, folder: Path) -> None:
     files.tokenizer.save(str(folder / "tokenizer.json"))
     config = {**files.tokens, **{key: value for key, value in files.config.items() if key != "chat_template"}}
     (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-    (folder / "chat_template.jinja").write_text(files.template, encoding="utf-8")
+    (folder / TEMPLATE_FILE).write_text(files.template, encoding="utf-8")
+    if files.tool_template:
+        path = folder / TOOL_TEMPLATE_FILE
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(files.tool_template, encoding="utf-8")
 
 
 def add_tokens(tokenizer: Tokenizer, texts: tuple[str, ...]) -> None:
@@ -115,10 +123,12 @@ def read_files(folder: Path, *, template: str | None = None, added_tokens: tuple
     tokens = special_tokens({**read_json(folder / "special_tokens_map.json"), **config})
     add_tokens(tokenizer, added_tokens)
     own = digest.of_file(path)
+    plain, for_tools = (template, "") if template is not None else read_templates(folder, config)
     return TokenizerFiles(
         tokenizer=tokenizer,
         tokenizer_digest=digest.of_json([own, *added_tokens]) if added_tokens else own,
-        template=template if template is not None else read_template(folder, config),
+        template=plain,
+        tool_template=for_tools,
         tokens=tokens,
         stop_ids=read_stop_ids(folder, tokenizer, eos_token=tokens.get("eos_token", "")),
         config=config,
@@ -155,20 +165,26 @@ def special_tokens(config: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def read_template(folder: Path, config: Mapping[str, Any]) -> str:
-    """The default chat template: chat_template.jinja, else the one in tokenizer_config.json."""
-    path = folder / "chat_template.jinja"
-    given: Any = path.read_text(encoding="utf-8") if path.exists() else config.get("chat_template")
-    if isinstance(given, list):
-        named = cast("list[dict[str, Any]]", given)
-        given = {item.get("name"): item.get("template") for item in named}.get("default")
-    if not isinstance(given, str) or not given.strip():
+def read_templates(folder: Path, config: Mapping[str, Any]) -> tuple[str, str]:
+    """The default chat template, and the one for rows with tools, which is empty where a model has none.
+
+    From chat_template.jinja and additional_chat_templates/, else from tokenizer_config.json, as Transformers does it.
+    """
+    given: Any = config.get("chat_template")
+    found: dict[Any, Any] = {"default": given}
+    if (folder / TEMPLATE_FILE).exists():
+        files = {"default": folder / TEMPLATE_FILE, "tool_use": folder / TOOL_TEMPLATE_FILE}
+        found = {name: path.read_text(encoding="utf-8") for name, path in files.items() if path.exists()}
+    elif isinstance(given, list):
+        found = {item.get("name"): item.get("template") for item in cast("list[dict[str, Any]]", given)}
+    default = found.get("default")
+    if not isinstance(default, str) or not default.strip():
         raise UserError(
             "this model has no chat template.",
             where=str(folder),
             do="Write model.template: chatml, llama3, alpaca, user_assistant or a file, or take the instruct model.",
         )
-    return given
+    return default, found.get("tool_use") or ""
 
 
 def read_stop_ids(folder: Path, tokenizer: Tokenizer, *, eos_token: str) -> frozenset[int]:

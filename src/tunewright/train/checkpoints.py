@@ -24,7 +24,7 @@ from tunewright.core.errors import UserError
 from tunewright.core.events import CheckpointRefused, CheckpointSaved, Emit
 from tunewright.core.workspace import new_folder, write_json
 from tunewright.models.tensors import write_weights
-from tunewright.recipe.recipe import CheckpointOptions
+from tunewright.recipe.training import CheckpointOptions
 
 STATE = "state.json"
 OPTIMISER = "optimiser.safetensors"

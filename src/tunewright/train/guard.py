@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from tunewright.recipe.recipe import GuardOptions
+from tunewright.recipe.training import GuardOptions
 
 LEAST_SPREAD = 0.5
 """Nats: losses that hardly vary must not make a small rise a spike."""

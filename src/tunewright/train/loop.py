@@ -17,7 +17,7 @@ from typing import Any
 from tunewright.core.errors import LimitNotMet, Stopped
 from tunewright.core.events import Emit, GuardActed, Note, RunResumed, StepDone, StoppedEarly, Validated
 from tunewright.core.ports import Encoded
-from tunewright.recipe.recipe import TrainingOptions
+from tunewright.recipe.training import TrainingOptions
 from tunewright.train.batches import first_rows
 from tunewright.train.bench import Bench
 from tunewright.train.best import BestStore

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from tunewright.recipe.recipe import EarlyStoppingOptions
+from tunewright.recipe.training import EarlyStoppingOptions
 
 
 class Patience:

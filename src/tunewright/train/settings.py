@@ -8,7 +8,8 @@ from tunewright.core import digest
 from tunewright.core.nouns import DatasetVersion, Device, Numbers
 from tunewright.core.ports import Method, Objective, Optimiser, Schedule
 from tunewright.models.load import resolve_device, resolve_numbers
-from tunewright.recipe.recipe import Recipe, TrainingOptions
+from tunewright.recipe.recipe import Recipe
+from tunewright.recipe.training import TrainingOptions
 from tunewright.train.batches import Order
 
 VERSION = 2

@@ -29,9 +29,6 @@ from tunewright.train.settings import TrainParts
 from tunewright.train.stop import stop_switch
 from tunewright.train.world import ALONE, World
 
-BYTES_PER_WEIGHT = 4
-"""A checkpoint holds the float32 weights; the optimiser says what its state takes besides."""
-
 
 def train(
     inputs: TrainInputs, parts: TrainParts, *, workspace: Workspace, emit: Emit, world: World = ALONE
@@ -82,7 +79,9 @@ def _hooks(inputs: TrainInputs, bench: Bench, *, folder: Path, file: EventFile |
     )
     if bench.world.first:
         store.sweep()
-    store.check_budget(round((BYTES_PER_WEIGHT + bench.parts.optimiser.state_bytes) * bench.trained_parameters()))
+    held = bench.parts.method.content(bench.model, bench.masters.weights)
+    state_bytes = bench.parts.optimiser.state_bytes * bench.trained_parameters()
+    store.check_budget(round(sum(tensor.nbytes for tensor in held.values()) + state_bytes))
     split = bench.validation or bench.train
     return Hooks(
         store,

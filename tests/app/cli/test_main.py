@@ -28,7 +28,20 @@ def test_every_file_is_a_verb_and_help_lists_it(capsys: pytest.CaptureFixture[st
     assert main(["--help"]) == 0
     shown = capsys.readouterr().out
     names = {path.stem for path in VERBS.glob("*.py")} - {"__init__"}
-    assert names == {"init", "check", "explain", "schema", "data", "show", "train", "evaluate", "run", "chat"}
+    assert names == {
+        "init",
+        "check",
+        "explain",
+        "schema",
+        "data",
+        "show",
+        "train",
+        "evaluate",
+        "run",
+        "chat",
+        "track",
+        "doctor",
+    }
     assert all(f"\n  {name} " in shown for name in names)
     assert "Usage: tunewright" in shown
 

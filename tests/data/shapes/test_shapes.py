@@ -29,6 +29,7 @@ CALL = {
     "content": None,
     "tool_calls": [{"id": "c1", "function": {"name": "f", "arguments": "{}"}}],
 }
+RESULT = {"role": "tool", "tool_call_id": "c1", "content": "x"}
 BAD = [
     ("alpaca", {"instruction": "Add"}, "missing_column"),
     ("alpaca", {"instruction": " ", "output": "3"}, "empty_text"),
@@ -60,6 +61,27 @@ BAD = [
         "wrong_arguments",
     ),
     ("chat", {"messages": [U, {**A, "tool_calls": {"name": "f"}}]}, "wrong_tool_calls"),
+    ("chat", {"messages": [U, {**A, "tool_calls": [{"type": "code", "name": "f"}]}]}, "wrong_tool_calls"),
+    ("chat", {"messages": [U, {**A, "tool_calls": [{"id": 1, "name": "f"}]}]}, "not_text"),
+    ("chat", {"messages": [U, {**A, "tool_calls": [{"id": "a", "name": "f"}] * 2}]}, "wrong_tool_calls"),
+    ("chat", {"messages": [U, {**U, "tool_calls": [{"name": "f"}]}, A]}, "unknown_turn_key"),
+    ("chat", {"messages": [U, CALL, RESULT, RESULT, A]}, "result_without_call"),
+    ("chat", {"messages": [U, CALL, U, RESULT, A]}, "result_without_call"),
+    ("chat", {"messages": [U, CALL, {**RESULT, "content": {"a": 1}}, A]}, "not_text"),
+    ("chat", {"messages": [U, {"role": "assistant", "content": None}]}, "not_text"),
+    ("chat", {"messages": [U, {**A, "reasoning": "a", "thinking": "b"}]}, "two_reasonings"),
+    ("chat", {"messages": [U, {**A, "reasoning_content": 3}]}, "not_text"),
+    ("chat", {"messages": [{**U, "reasoning_content": "a"}, A]}, "unknown_turn_key"),
+    ("chat", {"messages": [U, A], "tools": [{"function": {"description": "x"}}]}, "wrong_tools"),
+    ("chat", {"messages": [U, A], "tools": [{"name": "f", "parameters": "none"}]}, "wrong_tools"),
+    ("chat", {"messages": [U, A], "tools": {"name": "f"}}, "wrong_tools"),
+    ("chat", {"messages": [U, A], "tools": [{"name": "f", "x": float("nan")}]}, "wrong_tools"),
+    (
+        "sharegpt",
+        {"conversations": [{"from": "human", "value": "x"}, {"from": "function_call", "value": "[]"}]},
+        "wrong_tool_calls",
+    ),
+    ("sharegpt", {"conversations": [{"from": "system", "value": "x"}], "system": "y"}, "two_system_turns"),
     ("sharegpt", {"conversations": [{"from": "human", "value": 3}]}, "not_text"),
     ("sharegpt", {"conversations": [{"from": "someone", "value": "x"}]}, "wrong_role"),
     (
@@ -142,6 +164,41 @@ def test_calls_of_tools_keep_their_arguments_as_a_mapping() -> None:
     assert messages[1]["content"] == ""
     assert messages[2] == {"role": "tool", "tool_call_id": "c1", "content": "a tool"}
     assert tools == ({"type": "function", "function": TOOL},)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ['{"a": NaN}', '{"a": 1, "a": 2}', "[" * 99, '{"a": "\\ud800"}', '{"a": ' + "[" * 40 + "]" * 40 + "}", "3"],
+)
+def test_arguments_that_are_no_json_object(arguments: str) -> None:
+    call = {"role": "assistant", "tool_calls": [{"name": "f", "arguments": arguments}]}
+    with pytest.raises(RowProblem) as caught:
+        every("shapes")["chat"].convert({"messages": [U, call]})
+    assert caught.value.reason == "wrong_arguments"
+
+
+def test_calls_at_once_are_answered_in_any_order_with_ids_and_in_order_without() -> None:
+    calls = [{"id": name, "name": "f", "arguments": {}} for name in ("a", "b")]
+    results = [{"role": "tool", "tool_call_id": name, "content": name} for name in ("b", "a")]
+    messages, _label, _tools = every("shapes")["chat"].convert(
+        {"messages": [U, {"role": "assistant", "tool_calls": calls}, *results, A]}
+    )
+    assert [turn.get("tool_call_id") for turn in messages] == [None, None, "b", "a", None]
+    bare = [{"name": "f"}, {"name": "g"}]
+    turns = [U, {"role": "assistant", "tool_calls": bare}, *({"role": "tool", "content": "x"} for _ in bare), A]
+    messages, _label, _tools = every("shapes")["chat"].convert({"messages": turns})
+    assert [call["function"] for call in messages[1]["tool_calls"]] == [{"name": n, "arguments": {}} for n in "fg"]
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning", "thinking"])
+def test_reasoning_has_one_name(name: str) -> None:
+    messages, _label, _tools = every("shapes")["chat"].convert({"messages": [U, {**A, name: "Because."}]})
+    assert messages[1] == {**A, "reasoning_content": "Because."}
+
+
+def test_the_developer_is_the_system() -> None:
+    messages, _label, _tools = every("shapes")["chat"].convert({"messages": [{**U, "role": "developer"}, U, A]})
+    assert messages[0] == {"role": "system", "content": "Hi"}
 
 
 def test_sharegpt_with_tools_is_the_same_conversation() -> None:

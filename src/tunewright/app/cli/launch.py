@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tunewright.app.cli.late import Late
 
-COMPUTING = frozenset({"train", "evaluate", "run", "chat"})
+COMPUTING = frozenset({"train", "evaluate", "run", "chat", "doctor"})
 READING = frozenset({"data", "show", "track"})
 ALLOCATOR_VARIABLE = "TUNEWRIGHT_ALLOCATOR"
 ALLOCATOR_USED = "TUNEWRIGHT_ALLOCATOR_USED"

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tunewright.core.ports import Converted, RowProblem
-from tunewright.data.turns import check_order, to_tools, to_turn
+from tunewright.data.calls import to_tools
+from tunewright.data.turns import check_order, to_turn
 from tunewright.recipe.options.shapes.chat import Options
 
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, cast
 
 from tunewright.core.ports import Converted, Message, RowProblem
+from tunewright.data.calls import from_json, to_tools
 from tunewright.data.columns import optional_text
-from tunewright.data.turns import check_order, to_calls, to_tools, to_turn
+from tunewright.data.turns import check_order, to_turn
 from tunewright.recipe.options.shapes.sharegpt import Options
 
+CALL = "function_call"
 ROLES = {
     "human": "user",
     "user": "user",
     "gpt": "assistant",
-    "assistant": "assistant",
     "chatgpt": "assistant",
+    "assistant": "assistant",
     "system": "system",
     "observation": "tool",
     "tool": "tool",
@@ -42,10 +43,17 @@ class Work:
             raise RowProblem("no_turns", f'"{self.options.conversations}" is not a list of turns')
         messages = tuple(to_message(turn, number) for number, turn in enumerate(cast("list[Any]", turns), start=1))
         system = optional_text(value, self.options.system)
-        if system and messages[0].get("role") != "system":
-            messages = ({"role": "system", "content": system}, *messages)
+        if system and system.strip():
+            messages = with_system(messages, system)
         check_order(messages)
         return Converted(messages, tools=to_tools(value.get(self.options.tools)))
+
+
+def with_system(messages: tuple[Message, ...], system: str) -> tuple[Message, ...]:
+    """The turns after the system turn of the row's own column. Raises RowProblem when there is another one."""
+    if messages[0].get("role") == "system":
+        raise RowProblem("two_system_turns", "the row has a system column, and its first turn is a system turn")
+    return ({"role": "system", "content": system}, *messages)
 
 
 def to_message(turn: Any, number: int) -> Message:
@@ -54,20 +62,21 @@ def to_message(turn: Any, number: int) -> Message:
         raise RowProblem("turn_not_an_object", f"turn {number} is a {type(turn).__name__}")
     given = cast("dict[str, Any]", turn)
     speaker, text = given.get("from"), given.get("value")
-    if speaker == "function_call":
-        return {"role": "assistant", "content": "", "tool_calls": to_calls(_parsed(text, number), number)}
-    if not isinstance(speaker, str) or speaker not in ROLES:
-        raise RowProblem("wrong_role", f"turn {number} is from {str(speaker)[:40]!r}")
     more = {key: each for key, each in given.items() if key not in ("from", "value")}
-    return to_turn({"role": ROLES[speaker], "content": text, **more}, number)
+    if speaker == CALL:
+        return to_turn({**more, "role": "assistant", "tool_calls": calls_in(text, number)}, number)
+    role = ROLES.get(speaker) if isinstance(speaker, str) else None
+    if role is None:
+        raise RowProblem("wrong_role", f"turn {number} is from {str(speaker)[:40]!r}")
+    return to_turn({**more, "role": role, "content": text}, number)
 
 
-def _parsed(text: Any, number: int) -> list[Any]:
-    """Calls written as JSON text: one, or a list of them."""
+def calls_in(text: Any, number: int) -> list[Any]:
+    """Calls written as JSON text: one, or a list of them. Raises RowProblem."""
     if not isinstance(text, str):
         raise RowProblem("not_text", f"the call of turn {number} is a {type(text).__name__}")
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise RowProblem("wrong_tool_calls", f"the call of turn {number} is not JSON") from error
-    return cast("list[Any]", found) if isinstance(found, list) else [found]
+    found = from_json(text, "wrong_tool_calls", what=f"the call of turn {number}")
+    calls = cast("list[Any]", found) if isinstance(found, list) else [found]
+    if not calls:
+        raise RowProblem("wrong_tool_calls", f"turn {number} calls nothing")
+    return calls

@@ -17,8 +17,8 @@ class Work:
 
     learning_rate_factor = 1.0
     schedule = "cosine"
-    state_bytes = 0.1
-    """A number a row and one a column."""
+    state_bytes = 0.5
+    """A number a row and one a column: 4 / rank for thin matrices (0.25 at rank 16), next to nothing for whole ones."""
 
     def __init__(self, options: Options) -> None:
         self.options = options

@@ -8,7 +8,7 @@ from tunewright.recipe.fields import Part, ShareOrCount, option
 
 
 class Options(Part):
-    """Warm-up from zero, then the same rate to the end."""
+    """Warm-up, then the same rate to the end."""
 
     type: Literal["constant"] = "constant"
     version: Literal[1] = 1

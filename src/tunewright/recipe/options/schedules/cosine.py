@@ -8,7 +8,7 @@ from tunewright.recipe.fields import Part, Share, ShareOrCount, option
 
 
 class Options(Part):
-    """Warm-up from zero, then a cosine fall."""
+    """Warm-up, then a cosine fall."""
 
     type: Literal["cosine"] = "cosine"
     version: Literal[1] = 1

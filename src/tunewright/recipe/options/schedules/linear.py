@@ -8,7 +8,7 @@ from tunewright.recipe.fields import Part, Share, ShareOrCount, option
 
 
 class Options(Part):
-    """Warm-up from zero, then a linear fall."""
+    """Warm-up, then a linear fall."""
 
     type: Literal["linear"] = "linear"
     version: Literal[1] = 1
