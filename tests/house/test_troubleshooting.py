@@ -27,9 +27,9 @@ def said(tree: Path) -> list[str]:
 
 
 def unsaid(page: str, texts: list[str]) -> list[str]:
-    """Quotes of which a piece between two places for values stands in no text of the source."""
+    """Quotes of which a piece, between values and brackets, stands in no text of the source."""
     everything = "\n".join(texts)
-    quotes = [(quote, [piece.strip(" .,;:()") for piece in quote.split("…")]) for quote in QUOTE.findall(page)]
+    quotes = [(quote, [piece.strip(" .,:") for piece in re.split("[…;()]", quote)]) for quote in QUOTE.findall(page)]
     return [quote for quote, pieces in quotes if not all(piece in everything for piece in pieces)]
 
 

@@ -94,8 +94,11 @@ def test_blocks_with_rules_of_their_own_are_left_to_pydantic() -> None:
     assert not fits_form(keys, keys.root["$defs"]["SplitOptions"], value={"validation": 0.9, "test": 0.9})
 
 
-def test_a_rule_about_two_keys_holds_where_one_is_given() -> None:
+def test_rules_hold_where_no_two_values_could_disagree() -> None:
     keys = committed()
+    output = keys.root["$defs"]["OutputOptions"]
+    assert fits_form(keys, output, value={"title": "a", "trackers": ["local"]})
+    assert not fits_form(keys, output, value={"trackers": ["local", "local"]})
     model = keys.root["$defs"]["ModelOptions"]
     assert fits_form(keys, model, value={"name": "a/b", "weights": "nf4"})
     assert fits_form(keys, model, value={"name": "a/b", "precision": "bf16"})

@@ -54,7 +54,8 @@ def _prepare(project: Project, base: Base, *, emit: Emit) -> DatasetVersion:
     def work() -> DatasetVersion:
         check_context(recipe.data.max_tokens, base)
         if recipe.objective.rows == "conversations":
-            probe(chat, loss_on=loss_on)
+            for note in probe(chat, loss_on=loss_on).notes:
+                emit(events.Note(text=note))
         inputs = Inputs(chat, project.folder, loss_on, key, project.now(), recipe.objective.rows)
         parts = resolve.data_parts(recipe.data)
         return prepare_data(recipe.data, parts, inputs=inputs, workspace=project.workspace, emit=emit)

@@ -10,7 +10,7 @@ from tunewright.app import resolve
 from tunewright.app.loaded import Base
 from tunewright.app.project import Project
 from tunewright.app.tracking import run_to_track, tracked
-from tunewright.core.events import Emit
+from tunewright.core.events import Emit, Note
 from tunewright.core.nouns import DatasetVersion, Run
 from tunewright.data.dataset import open_dataset
 from tunewright.models.start import start_digest, start_folder
@@ -46,6 +46,11 @@ def rank() -> int:
 def plan(project: Project, version: DatasetVersion, *, base: Base, emit: Emit) -> Training:
     """Resolve everything that is `auto`, measuring where that is asked for, and name the run."""
     recipe, parts = project.recipe, resolve.train_parts(project.recipe)
+    if parts.optimiser.schedule == "constant" and parts.schedule.options.type != "constant":
+        text = (
+            f"{recipe.training.optimiser.type} needs no falling rate: training.schedule: auto means constant with it."
+        )
+        emit(Note(text=text))
     asked = recipe.model.start_from
     start = start_folder(asked, folder=project.folder, workspace=project.workspace) if asked else None
     measured = None

@@ -6,14 +6,18 @@ Shapes: T packed tokens, C width.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tunewright.core import digest
 
 CLOCK = "tunewright_dropout_clock"
+LEVELS = 1 << 16
+"""Probabilities are kept to 1 in 65,536."""
 
 
 class DropoutClock:
@@ -41,18 +45,43 @@ class SeededDropout(nn.Module):
         """x [1, T, C] or [T, C] with some features set to zero and the rest scaled by 1 / (1 - p)."""
         if not self.training or self.p == 0:
             return x
-        width = x.shape[-1]
-        mask = torch.empty(self.clock.bounds[-1], width, dtype=torch.float32)
+        keep_TC = torch.from_numpy(self.mask(x.shape[-1])).to(x.device)
+        return cast("Tensor", _Masked.apply(x, keep_TC.view(x.shape), 1 / (1 - self.p)))
+
+    def mask(self, width: int) -> NDArray[np.bool_]:
+        """True [T, C] for what stays, example by example of the pack that was announced."""
+        keep_TC = np.empty((self.clock.bounds[-1], width), dtype=np.bool_)
+        least = round(self.p * LEVELS)
         for (start, end), seed in zip(pairwise(self.clock.bounds), self.clock.seeds, strict=True):
-            generator = torch.Generator().manual_seed(_mixed(seed, self.layer))
-            torch.rand(end - start, width, generator=generator, out=mask[start:end])
-        keep = (mask >= self.p).to(x.dtype).div_(1 - self.p).to(x.device)
-        return x * keep.view(x.shape)
+            drawn = levels((end - start) * width, _mixed(seed, self.layer))
+            np.greater_equal(drawn, least, out=keep_TC[start:end].reshape(-1))
+        return keep_TC
+
+
+class _Masked(torch.autograd.Function):
+    """x times a mask and a scale; a byte a number is kept for the backward pass."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, keep: Tensor, scale: float) -> Tensor:
+        ctx.save_for_backward(keep)
+        ctx.scale = scale
+        return x * keep.to(x.dtype).mul_(scale)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (keep,) = ctx.saved_tensors
+        return gradients[0] * keep.to(gradients[0].dtype).mul_(ctx.scale), None, None
+
+
+def levels(count: int, seed: int) -> NDArray[np.uint16]:
+    """Uniform 16-bit numbers, four out of each 64 bits of a generator of its own (SFC64, Doty-Humphrey, 2010)."""
+    raw = np.random.SFC64(seed).random_raw((count + 3) // 4)
+    return raw.astype("<u8", copy=False).view("<u2")[:count]
 
 
 def _mixed(seed: int, layer: int) -> int:
-    """32 bits of both: torch's generator on a processor reads no more of a seed."""
-    return int(digest.of_json([seed, layer])[:8], 16)
+    """128 bits of both."""
+    return int(digest.of_json([seed, layer])[:32], 16)
 
 
 def clock_of(model: Any) -> DropoutClock | None:

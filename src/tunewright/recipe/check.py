@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tunewright.core import catalog
 from tunewright.core.errors import UserError
-from tunewright.recipe import files
+from tunewright.recipe import agree, files
 from tunewright.recipe.draft import read_draft
 from tunewright.recipe.load import in_order
 from tunewright.recipe.mistakes import validate
@@ -22,7 +22,8 @@ def check_recipe(path: Path, *, sets: Sequence[str] = (), environment: Mapping[s
     draft = read_draft(path, sets=sets, environment=environment)
     recipe = validate(draft)
     taken = {problem.where for problem in draft.problems}
-    draft.problems += [found for found in files.problems(draft, catalog.names) if found.where not in taken]
+    looked = [*files.problems(draft, catalog.names), *agree.problems(draft)]
+    draft.problems += [found for found in looked if found.where not in taken]
     if recipe is None or draft.problems:
         raise UserError.many(in_order(draft.problems))
     return recipe

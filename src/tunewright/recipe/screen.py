@@ -6,11 +6,12 @@ It knows less than `check`: when it is not sure it says False, and `check` looks
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
-from tunewright.recipe import files
+from tunewright.recipe import agree, files
 from tunewright.recipe.draft import Draft, committed
-from tunewright.recipe.keys import Keys, Schema, below, mapping, sequence
+from tunewright.recipe.keys import Keys, Schema, mapping, sequence
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -22,16 +23,18 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
 }
 SURE_BELOW = 1e300
-ONE_OF = {"ModelOptions": ("weights", "precision")}
-"""Blocks whose only rule is that some keys agree: it holds where at most one of them is given."""
+RULES: dict[str, Callable[[dict[str, Any]], bool]] = {
+    "ModelOptions": lambda block: block.get("weights") is None or block.get("precision") is None,
+    "OutputOptions": lambda block: len(sequence(block.get("trackers"))) < 2,
+}
+"""Blocks with rules of their own, and when those surely hold: where no two values are given that could disagree."""
 
 
 def surely_good(draft: Draft) -> bool:
     """True only when `check` would find nothing."""
     keys = committed()
-    return (
-        not draft.problems and fits(keys, keys.root, value=draft.plain) and not files.problems(draft, files.own_parts)
-    )
+    fitting = not draft.problems and fits(keys, keys.root, value=draft.plain)
+    return fitting and not files.problems(draft, files.own_parts) and not any(agree.problems(draft))
 
 
 def fits(keys: Keys, field: Schema, *, value: Any) -> bool:
@@ -59,8 +62,8 @@ def fits_form(keys: Keys, form: Schema, *, value: Any) -> bool:
 
 def keeps_rules(form: Schema, value: Any) -> bool:
     """True when the rules of a block surely hold."""
-    together = ONE_OF.get(form.get("title", ""))
-    return together is not None and len([key for key in together if below(value, key) is not None]) < 2
+    rule, block = RULES.get(form.get("title", "")), mapping(value)
+    return rule is not None and block is not None and rule(block)
 
 
 def fits_block(keys: Keys, form: Schema, *, value: dict[str, Any]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bitsandbytes.optim import AdamW8bit
+from bitsandbytes.optim.adamw import AdamW8bit
 from torch import nn
 
 from tunewright.recipe.options.optimisers.adamw_8bit import Options

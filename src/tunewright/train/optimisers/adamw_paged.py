@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bitsandbytes.optim import PagedAdamW32bit
+from bitsandbytes.optim.adamw import PagedAdamW32bit
 from torch import nn
 
 from tunewright.recipe.options.optimisers.adamw_paged import Options

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bitsandbytes.optim import Lion32bit
+from bitsandbytes.optim.lion import Lion32bit
 from torch import nn
 
 from tunewright.recipe.options.optimisers.lion import Options

@@ -1,0 +1,30 @@
+"""Keys of different blocks that cannot stand together, whatever the model is. No pydantic here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tunewright.core.errors import Problem
+from tunewright.recipe.draft import Draft
+from tunewright.recipe.keys import Path, below, mapping
+
+QUANTISED = ("int8", "nf4")
+CHANGES_BASE = ("full", "partial")
+"""Methods that train the base's own weights."""
+
+
+def problems(draft: Draft) -> Iterator[Problem]:
+    """What training would refuse once the model is loaded."""
+    weights = below(draft.plain.get("model"), "weights")
+    method: Any = draft.plain.get("method")
+    block = mapping(method) or {"type": method}
+    if weights not in QUANTISED:
+        return
+    if block.get("type") in CHANGES_BASE:
+        place: Path = ("method", "type") if mapping(method) else ("method",)
+        what = f"{block['type']} cannot train {weights} weights: a step is smaller than the distance of two values."
+        yield Problem(what, draft.where(place), "Choose method: lora, or model.weights: bf16 or fp32.")
+    if block.get("init") == "pissa":
+        what = f"PiSSA cannot begin over {weights} weights: what it leaves of them would be rounded differently."
+        yield Problem(what, draft.where(("method", "init")), "Use init: random, or model.weights: bf16.")
