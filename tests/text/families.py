@@ -52,6 +52,9 @@ FAMILIES = {
     "qwen3": Family(
         "<|endoftext|>", "<|im_end|>", "<|im_end|>", ("<|im_start|>",), tools=True, reasoning=True, plain=CALLS
     ),
+    "qwen3_thinking": Family(
+        "<|endoftext|>", "<|im_end|>", "<|im_end|>", ("<|im_start|>",), tools=True, reasoning=True, plain=CALLS
+    ),
     "gemma2": Family("<bos>", "<eos>", "<end_of_turn>", ("<start_of_turn>",)),
     "gemma3": Family("<bos>", "<eos>", "<end_of_turn>", ("<start_of_turn>",)),
     "phi3": Family("<s>", "<|endoftext|>", "<|end|>", ("<|user|>", "<|assistant|>", "<|system|>")),

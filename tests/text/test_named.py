@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tokenizers import Tokenizer, processors
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, GenerationConfig
 
 from tests.text.formats import CHATML, FORMATS, LLAMA3_UNDATED, write_format
 from tests.text.talks import talk
@@ -176,3 +176,45 @@ def test_named_tokens_of_the_older_file_are_saved_too(tmp_path: Path) -> None:
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
     load_chat(folder).save(tmp_path / "saved")
     assert AutoTokenizer.from_pretrained(tmp_path / "saved").eos_token == "<|endoftext|>"
+
+
+def test_llama3_on_a_tokenizer_without_its_tokens(tmp_path: Path, tiny_tokenizer_folder: Path) -> None:
+    """Its end of a turn must be a token; the headers may be plain text."""
+    with pytest.raises(UserError, match="not one token of this model") as caught:
+        probe(load_chat(tiny_tokenizer_folder, template="llama3"), loss_on="answers")
+    assert 'model.added_tokens: ["<|eot_id|>"]' in caught.value.problems[0].do
+    chat = load_chat(tiny_tokenizer_folder, template="llama3", added_tokens=("<|eot_id|>",))
+    assert probe(chat, loss_on="answers").prefix_preserving
+    tokens, weights = chat.encode(TURNS, loss_on="answers")
+    assert chat.tokenizer.decode(tokens[weights > 0].tolist(), skip_special_tokens=False) == (
+        "A number.<|eot_id|>Also.<|eot_id|>"
+    )
+
+
+def test_an_added_token_is_one_id_and_changes_the_digest(tiny_tokenizer_folder: Path) -> None:
+    none, one, two, turned = (
+        load_chat(tiny_tokenizer_folder, template="user_assistant", added_tokens=added)
+        for added in ((), ("<dose>",), ("<dose>", "<dose>s"), ("<dose>s", "<dose>"))
+    )
+    assert len({chat.digest for chat in (none, one, two, turned)}) == 4
+    assert two.encode_text("a<dose>b<dose>s")[1::2] == [two.added_ids["<dose>"], two.added_ids["<dose>s"]]
+    assert len(none.encode_text("<dose>")) > 1 == len(one.encode_text("<dose>"))
+    assert none.vocabulary_size + 2 == one.vocabulary_size + 1 == two.vocabulary_size
+
+
+@pytest.mark.parametrize("given", [0, [0, 1], None])
+def test_a_saved_model_stops_where_its_template_ends_an_answer(tmp_path: Path, given: int | list[int] | None) -> None:
+    """Transformers and vLLM stop at the ids of generation_config.json, which is the base model's until then."""
+    chat = load_chat(bare(tmp_path / "model"), template="chatml")
+    settings = {"eos_token_id": given, "temperature": 0.6}
+    (tmp_path / "generation_config.json").write_text(json.dumps(settings))
+    chat.save(tmp_path)
+    saved = GenerationConfig.from_pretrained(tmp_path)
+    assert chat.tokenizer.token_to_id("<|im_end|>") in saved.eos_token_id
+    assert set(saved.eos_token_id) == chat.stop_ids | ({given} if isinstance(given, int) else set(given or ()))
+    assert saved.temperature == 0.6
+
+
+def test_an_adapters_folder_gets_no_settings_of_a_whole_model(tmp_path: Path) -> None:
+    load_chat(bare(tmp_path / "model"), template="chatml").save(tmp_path / "saved")
+    assert not (tmp_path / "saved" / "generation_config.json").exists()

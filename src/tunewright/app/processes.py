@@ -85,7 +85,7 @@ def _start(words: Sequence[str], rank: int, place: _Place) -> subprocess.Popen[b
     command = [sys.executable, "-m", "tunewright", *words]
     with (place.folder / f"{rank}.log").open("wb") as log:
         spoken: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": log} if rank else {"stdout": place.stdout}
-        return subprocess.Popen(command, env={**place.environment, **own}, pass_fds=(place.leash,), **spoken)
+        return subprocess.Popen[bytes](command, env={**place.environment, **own}, pass_fds=(place.leash,), **spoken)
 
 
 @contextmanager

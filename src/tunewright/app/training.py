@@ -46,11 +46,9 @@ def rank() -> int:
 def plan(project: Project, version: DatasetVersion, *, base: Base, emit: Emit) -> Training:
     """Resolve everything that is `auto`, measuring where that is asked for, and name the run."""
     recipe, parts = project.recipe, resolve.train_parts(project.recipe)
-    if parts.optimiser.schedule == "constant" and parts.schedule.options.type != "constant":
-        text = (
-            f"{recipe.training.optimiser.type} needs no falling rate: training.schedule: auto means constant with it."
-        )
-        emit(Note(text=text))
+    schedule = recipe.training.schedule
+    if parts.optimiser.schedule == "constant" and schedule != "auto" and schedule.type != "constant":
+        emit(Note(text=f"{recipe.training.optimiser.type} needs no falling rate; training.schedule: auto is constant."))
     asked = recipe.model.start_from
     start = start_folder(asked, folder=project.folder, workspace=project.workspace) if asked else None
     measured = None

@@ -26,6 +26,7 @@ from tunewright.text.files import (
     read_files,
     with_bos,
     write_files,
+    write_stop_ids,
 )
 from tunewright.text.spans import Draft, LossOn, Span, draft
 from tunewright.text.template import FAILURES, FIXED_DAY, Template
@@ -108,8 +109,12 @@ class ChatFormat:
         return None
 
     def save(self, folder: Path) -> None:
-        """Write tokenizer.json, tokenizer_config.json and chat_template.jinja, as Transformers reads them."""
+        """Write tokenizer.json, tokenizer_config.json and chat_template.jinja, as Transformers reads them.
+
+        A whole model's generation_config.json that is there already learns the stop ids.
+        """
         write_files(self.files, folder)
+        write_stop_ids(folder, self.stop_ids)
 
     def prompt_ids(self, messages: Sequence[Message], *, tools: Sequence[dict[str, Any]] = ()) -> list[int]:
         """Tokens of a conversation up to where the assistant begins to answer."""

@@ -191,8 +191,26 @@ def read_stop_ids(folder: Path, tokenizer: Tokenizer, *, eos_token: str) -> froz
     """Ids that end a text, of generation_config.json, config.json and the tokenizer's own `eos_token`."""
     found: set[int] = set()
     for name in ("generation_config.json", "config.json"):
-        given: Any = read_json(folder / name).get("eos_token_id")
-        several = cast("list[Any]", given) if isinstance(given, list) else [given]
-        found.update(item for item in several if isinstance(item, int))
+        found |= eos_ids(read_json(folder / name))
     own = tokenizer.token_to_id(eos_token) if eos_token else None
     return frozenset(found if own is None else found | {own})
+
+
+def eos_ids(settings: Mapping[str, Any]) -> set[int]:
+    """The ids under `eos_token_id`, which is one number, several or absent."""
+    given: Any = settings.get("eos_token_id")
+    several = cast("list[Any]", given) if isinstance(given, list) else [given]
+    return {item for item in several if isinstance(item, int)}
+
+
+def write_stop_ids(folder: Path, ids: frozenset[int]) -> None:
+    """Add the ids that end an answer to a whole model's generation_config.json, where Transformers and vLLM look.
+
+    An adapter's folder has no such file and gets none: its base's is used.
+    """
+    path = folder / "generation_config.json"
+    settings = read_json(path)
+    known = eos_ids(settings)
+    if path.exists() and not ids <= known:
+        settings["eos_token_id"] = sorted(ids | known)
+        path.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")

@@ -134,7 +134,9 @@ def refusal(chat: ChatFormat, problem: RowProblem) -> UserError:
         "no_stop_token": f"the chat template leaves out {chat.stop_text} after the last answer.",
     }.get(problem.reason, f"the chat template cannot be trained: {problem}.")
     return UserError(
-        what, where="chat template", do="Mend chat_template.jinja in the model's folder, or take another model."
+        what,
+        where="chat template",
+        do="Write model.template (chatml or a file of your own), or mend chat_template.jinja in the model's folder.",
     )
 
 

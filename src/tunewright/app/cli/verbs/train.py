@@ -29,14 +29,13 @@ def command(path: Path, sets: tuple[str, ...], home: Path | None, quiet: bool, a
     if training.rank() > 0:
         flow.assist(project)
         return
-    with progress.watch(quiet=quiet) as emit:
-        if processes > 1:
-            flow.prepare(project, emit)
-        else:
-            run = flow.train(project, emit)
     if processes > 1:
+        with progress.watch(quiet=quiet) as emit:
+            flow.prepare(project, emit)
         words = ranks.train_words(sys.argv[1:])
         sys.exit(ranks.launch(words, processes, environment=os.environ, stdout=out.descriptor()))
+    with progress.watch(quiet=quiet) as emit:
+        run = flow.train(project, emit)
     if as_json:
         out.document(documents.of_run(run))
         return
