@@ -20,7 +20,7 @@ from tunewright.text.probe import probe
 from tunewright.text.template import FAILURES, FIXED_DAY
 from tunewright.text.turns import Conversation
 
-TALKS = 160
+TALKS = 120
 MARKED = sorted(name for name in FAMILIES if "generation %}" in (FOLDER / f"{name}.jinja").read_text(encoding="utf-8"))
 REWRITES = {"qwen3", "qwen3_thinking", "gpt_oss"}
 """Families that write an earlier answer otherwise once more turns follow."""
