@@ -13,7 +13,7 @@ from tunewright.core.errors import OutsideError, UserError
 
 def test_the_folder_is_the_registry() -> None:
     assert "methods" in catalog.kinds()
-    assert catalog.names("methods") == ("full", "lora")
+    assert catalog.names("methods") == ("full", "lora", "partial")
     assert catalog.options("methods", "lora")().type == "lora"
     assert catalog.work("schedules", "linear")(catalog.options("schedules", "linear")()).factor(1, 10) > 0
 

@@ -75,8 +75,8 @@ def test_the_format_is_the_ending_or_what_is_said(folder: Path) -> None:
     assert source_type(SourceFile(folder / "a.pq", "a.pq", "", "auto"), sources) == "parquet"
     with pytest.raises(UserError, match=r"a\.xls is not known"):
         source_type(SourceFile(folder / "a.xls", "a.xls", "", "auto"), sources)
-    with pytest.raises(UserError, match='Did you mean "jsonl"'):
-        source_type(SourceFile(folder / "a.txt", "a.txt", "", "jsonk"), sources)
+    with pytest.raises(UserError, match='Did you mean "parquet"'):
+        source_type(SourceFile(folder / "a.txt", "a.txt", "", "parket"), sources)
 
 
 def test_the_key_follows_content_options_and_mask(folder: Path, chat: ChatFormat) -> None:

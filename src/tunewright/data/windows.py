@@ -28,6 +28,7 @@ class Windows:
         self._held: list[NDArray[np.int32]] = []
         self._count = 0
         self._first: Row | None = None
+        self._number = 0
 
     def add(self, row: Row, tokens: NDArray[np.int32]) -> Iterator[Window]:
         """Windows that are full once a document has come."""
@@ -53,5 +54,6 @@ class Windows:
         weights = np.ones(length, dtype=np.float32)
         weights[0] = 0
         text = self._chat.decode(tokens.tolist())
-        name = digest.of_json([first.id, digest.of_bytes(tokens.tobytes())])
+        self._number += 1
+        name = digest.of_json([first.id, self._number, digest.of_bytes(tokens.tobytes())])
         return Row(name, ({"role": "document", "content": text},), None, first.source, first.line), (tokens, weights)
