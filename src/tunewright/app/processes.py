@@ -82,6 +82,8 @@ def _start(words: Sequence[str], rank: int, place: _Place) -> subprocess.Popen[b
         LEASH: str(place.leash),
         "OMP_NUM_THREADS": str(threads),
     }
+    if sys.platform == "linux":  # all are on this machine: what its name resolves to does not matter
+        own["GLOO_SOCKET_IFNAME"] = place.environment.get("GLOO_SOCKET_IFNAME", "lo")
     command = [sys.executable, "-m", "tunewright", *words]
     with (place.folder / f"{rank}.log").open("wb") as log:
         spoken: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": log} if rank else {"stdout": place.stdout}
