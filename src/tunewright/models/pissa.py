@@ -24,8 +24,9 @@ def split_base(model: Any, layers: Mapping[str, Any]) -> None:
     """
     start: dict[str, Tensor] = {}
     for name, layer in layers.items():
-        weight_OI = layer.get_base_layer().weight
-        a_RI, b_OR = principal(weight_OI.detach(), layer.r["default"], scale=layer.scaling["default"])
+        weight = layer.get_base_layer().weight.detach()
+        weight_OI = weight.T if layer.fan_in_fan_out else weight
+        a_RI, b_OR = principal(weight_OI, layer.r["default"], scale=layer.scaling["default"])
         with torch.no_grad():
             for part, value in ((layer.lora_A, a_RI), (layer.lora_B, b_OR)):
                 part["default"].weight.copy_(value)

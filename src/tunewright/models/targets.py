@@ -6,17 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from torch import nn
+from transformers.pytorch_utils import Conv1D
 
 from tunewright.core.errors import UserError
 
 ATTENTION = {"q_proj", "k_proj", "v_proj", "o_proj", "qkv_proj", "query_key_value", "c_attn", "dense", "out_proj"}
+LINEAR = (nn.Linear, Conv1D)
+"""Linear layers; GPT-2 calls its own Conv1D and keeps their weights turned, as in x out."""
 
 
 def targets(model: Any, asked: str | Sequence[str]) -> str | list[str]:
     """What PEFT is told: `all-linear`, or last names of layers. Raises UserError for a name that matches nothing."""
     if asked == "all-linear":
         return "all-linear"
-    linear = {name for name, module in model.named_modules() if isinstance(module, nn.Linear)}
+    linear = {name for name, module in model.named_modules() if isinstance(module, LINEAR)}
     last = {name.rpartition(".")[2] for name in linear}
     if asked == "attention":
         return sorted(ATTENTION & last) or _no_target("attention", last)
@@ -29,6 +32,11 @@ def targets(model: Any, asked: str | Sequence[str]) -> str | list[str]:
         if not any(_names(target, name) for name in linear):
             _no_target(target, last)
     return list(asked)
+
+
+def turned(model: Any) -> bool:
+    """True for a model whose linear layers keep their weights as in x out (PEFT's `fan_in_fan_out`)."""
+    return any(isinstance(module, Conv1D) for module in model.modules())
 
 
 def beside(model: Any, asked: Sequence[str]) -> list[str] | None:

@@ -16,7 +16,7 @@ from tunewright.core import digest
 from tunewright.core.errors import UserError
 from tunewright.models import pissa
 from tunewright.models.dropout import CLOCK, DropoutClock, SeededDropout, silence
-from tunewright.models.targets import beside, targets
+from tunewright.models.targets import beside, targets, turned
 from tunewright.models.tensors import read_weights, write_weights
 from tunewright.models.vocabulary import token_rows
 from tunewright.recipe.options.methods.lora import Options
@@ -52,6 +52,7 @@ class Work:
         self._check(model)
         wrapped = get_peft_model(model, self._config(model), autocast_adapter_dtype=False)
         _compute_in(model.dtype, wrapped)
+        self._check_biases(wrapped)
         layers = _layers(wrapped)
         if self.options.init == "pissa":
             pissa.split_base(wrapped, layers)
@@ -106,6 +107,7 @@ class Work:
             lora_dropout=options.dropout,
             target_modules=targets(model, options.targets),
             bias=options.bias,
+            fan_in_fan_out=turned(model),
             use_rslora=options.scaling == "rank_stabilised",
             use_dora=options.decomposition == "dora",
             modules_to_save=beside(model, options.also_train),
@@ -114,7 +116,7 @@ class Work:
         )
 
     def _check(self, model: Any) -> None:
-        """Raise UserError for forms that mean nothing on this model."""
+        """Raise UserError for a form that these weights cannot take."""
         if self.options.init == "pissa" and getattr(model, "is_quantized", False):
             raise UserError(
                 "PiSSA takes a part out of the base, and what is left, quantised, is not the quantised base less that "
@@ -122,8 +124,16 @@ class Work:
                 where="method.init",
                 do="Use init: random over quantised weights, or weights in bf16.",
             )
-        if self.options.bias != "none" and not any(name.endswith(".bias") for name, _ in model.named_parameters()):
+
+    def _check_biases(self, model: Any) -> None:
+        """Raise UserError when biases shall train and there are none."""
+        if self.options.bias == "none" or any(name.endswith(".bias") for name in self.trainable(model)):
+            return
+        if self.options.bias == "all":
             raise UserError("this model has no biases that could train.", where="method.bias", do="Write bias: none.")
+        raise UserError(
+            "none of the adapted layers has a bias.", where="method.bias", do="Write bias: none, or other targets."
+        )
 
 
 def _saved_name(name: str) -> str:
