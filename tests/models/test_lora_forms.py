@@ -1,4 +1,4 @@
-"""Every form of LoRA against plain PEFT: the same function and gradients, and files that PEFT reads as we meant them."""
+"""Every form of LoRA against plain PEFT: the same function and gradients, and files that PEFT reads as meant."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ def test_names_that_match_nothing_are_errors(options: dict[str, Any], sentence: 
 @pytest.mark.parametrize("bias", ["all", "lora_only"])
 def test_a_model_without_biases_trains_none(bias: Any) -> None:
     model = LlamaForCausalLM(LlamaConfig(**tiny_config()))
-    with pytest.raises(UserError, match="this model has no biases|none of the adapted layers has a bias"):
+    with pytest.raises(UserError, match=r"this model has no biases|none of the adapted layers has a bias"):
         Work(Options(bias=bias)).attach(model, seed=0)
 
 
