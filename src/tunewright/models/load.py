@@ -23,11 +23,10 @@ from transformers.utils import logging
 
 from tunewright.core.errors import OutsideError, UserError
 from tunewright.core.nouns import Device, Numbers
+from tunewright.models.eight_bits import compute_whole
 
 DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32, "fp64": torch.float64}
 QUANTISED = frozenset({"int8", "nf4"})
-OUTLIER = 6.0
-"""LLM.int8 computes columns with larger activations in 16 bits (Dettmers et al., 2022, section 3.2)."""
 PROCESSOR_FLAGS = Path("/proc/cpuinfo")
 FAST_BF16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 """Flags of processors that multiply bf16 natively; `bf16` is Arm's."""
@@ -133,20 +132,15 @@ def _loaded(path: Path, numbers: Numbers, device: Device) -> PreTrainedModel:
 
 
 def _keep_whole(module: Any) -> None:
-    """Keep a quantised layer as it was made, on a processor (bitsandbytes 0.50, PEFT 0.21; docs/lab.md).
+    """Keep a quantised layer's function the same in every mode (bitsandbytes 0.50, PEFT 0.21; docs/lab.md).
 
-    4 bits: the first pass without gradients repacks weights for an AVX-512 kernel and does not go back; gradients after
-    that are wrong by a factor of ten. 8 bits: PEFT loses the scales when it dequantises a layer for DoRA.
+    4 bits: on a processor, the first pass without gradients repacks weights for an AVX-512 kernel and does not go back;
+    gradients after that are wrong by a factor of ten. 8 bits: see `models.eight_bits`.
     """
     if hasattr(module, "support_avx512bf16_for_cpu"):
         module.support_avx512bf16_for_cpu = False
-    if hasattr(getattr(module, "state", None), "SCB"):
-        module.register_forward_pre_hook(_scales_back)
-
-
-def _scales_back(module: Any, _inputs: Any) -> None:
-    if module.weight.SCB is None and module.state.SCB is not None:
-        module.weight.CB, module.weight.SCB = module.state.CB, module.state.SCB
+    if hasattr(getattr(module, "weight", None), "SCB"):
+        compute_whole(module)
 
 
 def _quantisation(numbers: Numbers, device: Device) -> dict[str, Any]:
@@ -157,10 +151,10 @@ def _quantisation(numbers: Numbers, device: Device) -> dict[str, Any]:
         raise OutsideError(
             f"{numbers.weights} weights need the package bitsandbytes.",
             where="model.weights",
-            do='Install it with: pip install "tunewright[quantised]"',
+            do="Install it with: pip install bitsandbytes",
         )
     if numbers.weights == "int8":
-        config = BitsAndBytesConfig(load_in_8bit=True, llm_int8_threshold=OUTLIER)
+        config = BitsAndBytesConfig(load_in_8bit=True)
     else:
         config = BitsAndBytesConfig(
             load_in_4bit=True,
