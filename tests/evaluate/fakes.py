@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from tunewright.core import catalog
+from tunewright.core.language_model import GREEDY, AskedModel, Generated, Sampling, Scored, ScoreItem
 from tunewright.core.nouns import DatasetVersion, Receipt, RowCounts, TokenCounts
-from tunewright.core.ports import Encoded, Generated, Ids, LanguageModel, Message, Row, Scored, ScoreItem, Scorer
+from tunewright.core.ports import Encoded, Ids, Message, Row, Scorer
 from tunewright.evaluate.bench import Task
 from tunewright.recipe.recipe import EvaluateOptions
 
@@ -90,16 +91,19 @@ class RuleModel:
     rule: Callable[[str], str]
     sure: float = 0.9
     asked: list[str] = field(default_factory=list)
+    forward: str = "a rule"
 
     def score(self, items: Sequence[ScoreItem]) -> list[list[Scored]]:
         """Each continuation against the answer of the rule."""
         return [[self._scored(item.prompt, tokens) for tokens in item.continuations] for item in items]
 
-    def generate(self, prompts: Sequence[Ids], *, max_new_tokens: int, stop: frozenset[int]) -> list[Generated]:
+    def generate(
+        self, prompts: Sequence[Ids], *, max_new_tokens: int, stop: frozenset[int], sampling: Sampling = GREEDY
+    ) -> list[Generated]:
         """The rule's answer, cut at the limit."""
         return [self._said(prompt, max_new_tokens) for prompt in prompts]
 
-    def without_adapter(self) -> LanguageModel:
+    def without_adapter(self) -> AskedModel:
         """Itself: there is no adapter."""
         return self
 

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from transformers import AttentionInterface, AutoConfig, AutoModelForCausalLM
 
 from tests.models.numbers import plain
-from tunewright.core.ports import ScoreItem
+from tunewright.core.language_model import ScoreItem
 from tunewright.models.find import FoundModel
 from tunewright.models.language_model import TransformersLanguageModel
 from tunewright.models.load import attention_of, load

@@ -17,8 +17,9 @@ from torch import nn
 from tests.models.test_forward import examples_of, gradients, relative
 from tests.models.test_lora_forms import FORMS, base, shaken
 from tunewright.core.errors import OutsideError, UserError
+from tunewright.core.language_model import ScoreItem
 from tunewright.core.nouns import Numbers
-from tunewright.core.ports import Encoded, ScoreItem
+from tunewright.core.ports import Encoded
 from tunewright.models import load as loading
 from tunewright.models.eight_bits import compute_whole
 from tunewright.models.find import FoundModel

@@ -14,6 +14,7 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
+from tests.models.numbers import logits_of
 from tests.train.runs import Crash, crash_at, losses, project_in
 from tunewright.app import flow
 from tunewright.app.loaded import base_of, models_of
@@ -131,7 +132,7 @@ def walk(cell: Cell, recipe: Path, base: Path) -> None:
         plain = plain_base(base, cell[0])  # a fresh one: PEFT's DoRA over 8 bits survives one pass only
         theirs = PeftModel.from_pretrained(plain, whole.workspace.models / run.name, autocast_adapter_dtype=False)
         theirs = in_use(theirs.to(plain.dtype) if cell[0] == "bf16" else theirs)(tokens).logits
-        ours = models_of(whole, run, base=base_of(whole, silent)).tuned.model(tokens).logits.float()  # pyright: ignore
+        ours = logits_of(models_of(whole, run, base=base_of(whole, silent)).tuned, tokens).float()
     scale = untuned.abs().max()
     tolerance = 0.1 if cell[0] == "bf16" else 1e-4
     assert (theirs.float() - ours).abs().max() / scale < tolerance

@@ -21,14 +21,14 @@ from tunewright.data.dataset import open_dataset
 from tunewright.data.prepare import Inputs, dataset_key
 from tunewright.data.prepare import prepare as prepare_data
 from tunewright.evaluate.bench import check_rows
-from tunewright.evaluate.evaluate import Task
+from tunewright.evaluate.evaluate import Models, Task
 from tunewright.evaluate.evaluate import evaluate as measure
 from tunewright.evaluate.report import ReportContent, write_report
 from tunewright.models.version import is_whole
 from tunewright.text.probe import probe
 from tunewright.train.inputs import run_folder
 
-EVALUATION_VERSION = 2
+EVALUATION_VERSION = 3
 REPORTED = ("tunewright", "torch", "transformers", "peft", "tokenizers", "numpy", "scipy")
 
 
@@ -131,7 +131,8 @@ def evaluate_run(project: Project, run: Run, *, emit: Emit) -> Evaluation:
             scorers=resolve.scorers(suites),
             examples=shown,
         )
-        return measure(suites, models_of(project, run, base=base), task=task, emit=emit)
+        loaded = models_of(project, run, base=base)
+        return measure(suites, Models(loaded.base, loaded.tuned), task=task, emit=emit)
 
     def exists(_: Evaluation) -> bool:
         return (folder / "evaluation.json").exists()

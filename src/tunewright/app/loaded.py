@@ -9,11 +9,10 @@ from tunewright.app import resolve
 from tunewright.app.project import Project
 from tunewright.core.errors import UserError
 from tunewright.core.events import Emit
+from tunewright.core.language_model import LanguageModel
 from tunewright.core.nouns import Run
-from tunewright.core.ports import LanguageModel
-from tunewright.evaluate.evaluate import Models
 from tunewright.models.find import FoundModel, find
-from tunewright.models.language_model import TransformersLanguageModel
+from tunewright.models.language_model import open_language_model
 from tunewright.models.load import load, resolve_device
 from tunewright.models.vocabulary import resize
 from tunewright.text.chat import ChatFormat, load_chat
@@ -25,6 +24,14 @@ class Base:
 
     found: FoundModel
     chat: ChatFormat
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The models of a run, ready to answer."""
+
+    base: LanguageModel
+    tuned: LanguageModel
 
 
 def base_of(project: Project, emit: Emit) -> Base:
@@ -59,7 +66,7 @@ def check_base(run: Run, base: Base) -> None:
         )
 
 
-def models_of(project: Project, run: Run, *, base: Base) -> Models:
+def models_of(project: Project, run: Run, *, base: Base) -> Loaded:
     """The tuned model of a run and its base, loaded; an adapter shares the base's weights.
 
     Raises UserError when the base is not what the run was trained on.
@@ -67,10 +74,14 @@ def models_of(project: Project, run: Run, *, base: Base) -> Models:
     check_base(run, base)
     method = resolve.part("methods", project.recipe.method)
     model = method.load(_plain(project, run, base=base), project.workspace.models / run.name)
-    tuned: LanguageModel = TransformersLanguageModel(model)
+    tuned = _opened(model, base)
     if method.adapts:
-        return Models(tuned.without_adapter(), tuned)
-    return Models(TransformersLanguageModel(_plain(project, run, base=base)), tuned)
+        return Loaded(tuned.without_adapter(), tuned)
+    return Loaded(_opened(_plain(project, run, base=base), base), tuned)
+
+
+def _opened(model: Any, base: Base) -> LanguageModel:
+    return open_language_model(model, decode=base.chat.decode, base_digest=base.found.digest)
 
 
 def _plain(project: Project, run: Run, *, base: Base) -> Any:

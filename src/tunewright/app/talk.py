@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tunewright.app.loaded import base_of, models_of
+from tunewright.app.loaded import Loaded, base_of, models_of
 from tunewright.app.project import Project
 from tunewright.core.errors import UserError
 from tunewright.core.events import Emit
+from tunewright.core.language_model import GREEDY, Request, Sampling
 from tunewright.core.nouns import Run
-from tunewright.core.ports import LanguageModel, Message
-from tunewright.evaluate.evaluate import Models
+from tunewright.core.ports import Message
+from tunewright.models.wording import Wording
 from tunewright.text.chat import ChatFormat
 
 MAX_NEW_TOKENS = 256
@@ -21,17 +23,29 @@ class Talk:
     """A conversation with loaded models. `run` is the run whose model answers, None when only the base is there."""
 
     chat: ChatFormat
-    models: Models
+    models: Loaded
     run: Run | None
     system: str | None
     context_tokens: int | None = None
 
     def answer(self, messages: list[Message], *, base: bool, max_new_tokens: int = MAX_NEW_TOKENS) -> str:
-        """The greedy answer to a conversation that ends with a user turn.
+        """The greedy answer to a conversation that ends with a user turn. Raises UserError as `stream` does."""
+        return "".join(self.stream(messages, base=base, max_new_tokens=max_new_tokens))
 
-        Raises UserError for text that holds a control token or is not Unicode, and for one that is too long.
+    def stream(
+        self,
+        messages: list[Message],
+        *,
+        base: bool,
+        max_new_tokens: int = MAX_NEW_TOKENS,
+        sampling: Sampling = GREEDY,
+    ) -> Iterator[str]:
+        """The answer to a conversation that ends with a user turn, in pieces as they come; nothing is held back long.
+
+        Raises UserError for text that holds a control token or is not Unicode, for one that is too long, and where the
+        model's scores are not numbers.
         """
-        model: LanguageModel = self.models.base if base else self.models.tuned
+        model = self.models.base if base else self.models.tuned
         first: list[Message] = [{"role": "system", "content": self.system}] if self.system else []
         if (problem := self.chat.problem(messages)) is not None:
             raise UserError(f"the message cannot be written as tokens: {problem.detail}.", do="Leave that out.")
@@ -42,8 +56,14 @@ class Talk:
                 f"at most {self.context_tokens}.",
                 do="Shorten the message, or begin a new conversation.",
             )
-        generated = model.generate([prompt], max_new_tokens=max_new_tokens, stop=self.chat.stop_ids)[0]
-        return self.chat.decode(generated.tokens)
+        request = Request(tuple(prompt), max_new_tokens, self.chat.stop_ids, sampling=sampling)
+        wording = Wording(self.chat.decode)
+        for piece in model.stream([request]):
+            if piece.answer is None:
+                yield wording.add(piece.token)
+            elif piece.answer.finish == "error":
+                raise UserError("the model computes NaN or infinity for this conversation.", do="Train it again.")
+        yield wording.end()
 
 
 def open_talk(project: Project, emit: Emit, *, run: Run | None = None) -> Talk:

@@ -188,4 +188,6 @@ class Evaluation(Noun):
     confusion: dict[str, list[list[int]]] = Field(default_factory=dict)
     labels: tuple[str, ...] = ()
     examples: tuple[Answered, ...] = ()
+    forward: dict[str, str] = Field(default_factory=dict)
+    """What computed `base` and `tuned`: `tunewright`, or `transformers` with the reason."""
     seconds: float = 0.0

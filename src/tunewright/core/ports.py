@@ -257,47 +257,6 @@ class Tracker(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class ScoreItem:
-    """A prompt and continuations of it; the prompt is computed once for all."""
-
-    prompt: tuple[int, ...]
-    continuations: tuple[tuple[int, ...], ...]
-
-
-@dataclass(frozen=True)
-class Scored:
-    """One continuation: log-probability of each token, and whether it was the arg-max."""
-
-    log_probabilities: NDArray[np.float32]
-    greedy: NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Generated:
-    """One answer: token ids without the stop token; `finish` says whether it stopped by itself."""
-
-    tokens: tuple[int, ...]
-    log_probabilities: tuple[float, ...]
-    finish: Literal["stop", "length"]
-
-
-class LanguageModel(Protocol):
-    """A model that scores and generates. Works over live training weights too."""
-
-    def score(self, items: Sequence[ScoreItem]) -> list[list[Scored]]:
-        """For each item, one result a continuation, in order."""
-        ...
-
-    def generate(self, prompts: Sequence[Ids], *, max_new_tokens: int, stop: frozenset[int]) -> list[Generated]:
-        """Greedy answers in the order of the prompts."""
-        ...
-
-    def without_adapter(self) -> LanguageModel:
-        """The same weights with the adapter off: the base model, without a second copy."""
-        ...
-
-
 class Chat(Protocol):
     """A tokenizer with its chat template (room `text`)."""
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from tunewright.core.errors import UserError
 from tunewright.core.events import Emit, Note
+from tunewright.core.language_model import AskedModel
 from tunewright.core.nouns import Evaluation
-from tunewright.core.ports import AnsweredRow, LanguageModel
+from tunewright.core.ports import AnsweredRow
 from tunewright.evaluate.asking import Watch, Watched
 from tunewright.evaluate.bench import Setting, Task, set_up
 from tunewright.evaluate.compare import Measured
@@ -24,8 +25,8 @@ __all__ = ["Models", "Task", "evaluate"]
 class Models:
     """The two models; the same object twice when there is no tuned one."""
 
-    base: LanguageModel
-    tuned: LanguageModel
+    base: AskedModel
+    tuned: AskedModel
 
 
 def evaluate(suites: Sequence[Suite], models: Models, *, task: Task, emit: Emit) -> Evaluation:
@@ -43,7 +44,8 @@ def evaluate(suites: Sequence[Suite], models: Models, *, task: Task, emit: Emit)
         asked = _Asked(suite, models, setting=setting, task=task, watch=watch)
         measured[suite.name] = [asked.way(way) for way in suite.ways]
     watch.finish()
-    evaluation = make_record(suites, measured, task=task, seconds=task.clock() - started)
+    forward = {"base": models.base.forward, "tuned": models.tuned.forward}
+    evaluation = make_record(suites, measured, task=task, forward=forward, seconds=task.clock() - started)
     write_answers(task.folder, [one for ways in measured.values() for one in ways])
     write_record(task.folder, evaluation)
     return evaluation
@@ -104,7 +106,7 @@ class _Asked:
         )
         return best
 
-    def ask(self, way: str, model: LanguageModel, *, sample: Sample, style: Style) -> list[AnsweredRow]:
+    def ask(self, way: str, model: AskedModel, *, sample: Sample, style: Style) -> list[AnsweredRow]:
         """Answers of one model to one sample."""
         watched = Watched(model, self.watch.add)
         return self.suite.answer(way, watched, sample=sample, style=style, bench=self.setting.bench)

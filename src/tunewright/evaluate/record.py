@@ -19,9 +19,17 @@ from tunewright.evaluate.suite import Suite
 
 
 def make_record(
-    suites: Sequence[Suite], measured: dict[str, list[Measured]], *, task: Task, seconds: float
+    suites: Sequence[Suite],
+    measured: dict[str, list[Measured]],
+    *,
+    task: Task,
+    forward: dict[str, str] | None = None,
+    seconds: float,
 ) -> Evaluation:
-    """The Evaluation of these answers, by suite. Its name depends on what was found, never on time or place."""
+    """The Evaluation of these answers, by suite. Its name depends on what was found, never on time or place.
+
+    `forward`: what computed the base and the tuned model.
+    """
     every = [one for ways in measured.values() for one in ways]
     results: dict[str, dict[str, Comparison]] = {}
     prompts: dict[str, str] = {}
@@ -42,6 +50,7 @@ def make_record(
         confusion=_matrices(suites, measured, task=task),
         labels=tuple(task.version.labels),
         examples=_side_by_side(every, task=task),
+        forward=forward or {},
         seconds=seconds,
     )
     return evaluation.model_copy(update={"name": _name(evaluation, every)})

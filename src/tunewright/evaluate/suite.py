@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from tunewright.core.ports import AnsweredRow, Chat, Encoded, LanguageModel, Row
+from tunewright.core.language_model import AskedModel
+from tunewright.core.ports import AnsweredRow, Chat, Encoded, Row
 from tunewright.evaluate.prompts import Prompts, Style
 
 
@@ -89,8 +90,6 @@ class Suite(Protocol):
         """True when the row can be measured by this suite."""
         ...
 
-    def answer(
-        self, way: str, model: LanguageModel, *, sample: Sample, style: Style, bench: Bench
-    ) -> list[AnsweredRow]:
+    def answer(self, way: str, model: AskedModel, *, sample: Sample, style: Style, bench: Bench) -> list[AnsweredRow]:
         """The model's answers, one a row of the sample, in order."""
         ...

@@ -6,11 +6,13 @@ Shapes: B rows, T tokens of the longest row, P tokens of a shared prefix, N read
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from transformers import Cache, DynamicCache
 from transformers.cache_utils import DynamicLayer
@@ -21,6 +23,39 @@ from tunewright.models.load import attention_of
 LIBRARY_KERNELS = frozenset({"sdpa", "eager"})
 PREFIX_TOKENS = 8
 """A shared prefix shorter than this is cheaper to compute again than to carry."""
+
+
+class Seen(NamedTuple):
+    """A row of a pass: its tokens, their places behind the prefix, and which each sees, [T, T] (None: causal)."""
+
+    tokens: list[int]
+    depth: list[int]
+    sees: NDArray[np.bool_] | None = None
+
+
+class Passes(Protocol):
+    """Computes rows: what scoring needs of a model, whoever computes."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        ...
+
+    def takes_masks(self, longest: int) -> bool:
+        """True when rows up to `longest` tokens may share a prefix and branch."""
+        ...
+
+    def computed_prefix(self, tokens: tuple[int, ...]) -> list[tuple[Tensor, Tensor]]:
+        """Keys and values of each layer for a prefix."""
+        ...
+
+    def states(self, rows: Sequence[Seen], prefix: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, list[int]]:
+        """States after the last norm, all rows behind one another [M, C], and where each row begins."""
+        ...
+
+    def logits(self, hidden_NC: Tensor) -> Tensor:
+        """Scores of the vocabulary [N, V], float32 at least."""
+        ...
 
 
 class PrefixLayer(DynamicLayer):
@@ -66,6 +101,23 @@ class Body:
         plain = kinds == {"full_attention"} and not recurrent and attention_of(self.config) == "sdpa"
         return plain and (not window or longest <= window) and not hasattr(self.config, "alibi")
 
+    def states(self, rows: Sequence[Seen], prefix: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, list[int]]:
+        """States of rows padded on the right to the longest, [B * T, C]; no real token sees padding."""
+        longest = max(len(row.tokens) for row in rows)
+        before = prefix[0][0].shape[-2] if prefix else 0
+        tokens = np.zeros((len(rows), longest), np.int64)
+        positions = np.tile(np.arange(longest), (len(rows), 1))
+        for at, row in enumerate(rows):
+            tokens[at, : len(row.tokens)] = row.tokens
+            positions[at, : len(row.depth)] = row.depth
+        hidden_BTC = self.hidden(
+            torch.from_numpy(tokens).to(self.device),
+            positions_BT=torch.from_numpy(positions + before).to(self.device),
+            mask=_mask_of(rows, longest, before, self.device),
+            cache=passing_cache(prefix),
+        )
+        return hidden_BTC.flatten(0, 1), [at * longest for at in range(len(rows))]
+
     def hidden(
         self, tokens_BT: Tensor, *, positions_BT: Tensor, mask: Tensor | None = None, cache: Cache | None = None
     ) -> Tensor:
@@ -101,6 +153,17 @@ class Body:
         self.hidden(ids, positions_BT=torch.arange(len(tokens), device=self.device)[None], cache=cache)
         layers = [layer for layer in cache.layers if isinstance(layer, DynamicLayer)]
         return [(layer.keys, layer.values) for layer in layers if layer.keys is not None and layer.values is not None]
+
+
+def _mask_of(rows: Sequence[Seen], longest: int, before: int, device: torch.device) -> Tensor | None:
+    if all(row.sees is None for row in rows):
+        return causal_mask(longest, before, device=device)
+    mask = np.ones((len(rows), 1, longest, before + longest), np.bool_)
+    mask[..., before:] = np.tri(longest, dtype=np.bool_)
+    for at, row in enumerate(rows):
+        if row.sees is not None:
+            mask[at, 0, : len(row.sees), before : before + len(row.sees)] = row.sees
+    return torch.from_numpy(mask).to(device)
 
 
 def passing_cache(prefix: list[tuple[Tensor, Tensor]]) -> Cache | None:
@@ -140,10 +203,10 @@ def causal_mask(longest: int, prefix: int, *, device: torch.device) -> Tensor | 
 
 
 @contextmanager
-def undisturbed(model: Any, *, adapter: bool) -> Iterator[Body]:
+def undisturbed(model: Any, *, adapter: bool, gradients: bool = False) -> Iterator[Body]:
     """Evaluation mode and the library's attention for the block; after it everything is as before.
 
-    `no_grad`, not `inference_mode`: some rotary embeddings store tensors in a pass, and training must use them.
+    Never `inference_mode`: some rotary embeddings store tensors in a pass, and training must use them.
     """
     body = Body(model)
     training = [module for module in model.modules() if module.training]
@@ -154,7 +217,7 @@ def undisturbed(model: Any, *, adapter: bool) -> Iterator[Body]:
         model.eval()
         if foreign:
             body.lm.set_attn_implementation(attention_of(body.config))
-        with torch.no_grad(), nullcontext() if adapter else model.disable_adapter():
+        with torch.set_grad_enabled(gradients), nullcontext() if adapter else model.disable_adapter():
             yield body
     finally:
         if foreign:

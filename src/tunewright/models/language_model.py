@@ -1,14 +1,96 @@
-"""A Transformers model as the port LanguageModel: for evaluation, chat, and samples over live training weights."""
+"""A loaded model as the port LanguageModel: our own forward for the Llama family, Transformers' own for any other."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from tunewright.core.ports import Generated, Ids, Scored, ScoreItem
-from tunewright.models.generate import generate
-from tunewright.models.inference import undisturbed
-from tunewright.models.score import score
+import torch
+from peft import PeftModel
+from torch import Tensor
+
+from tunewright.core.errors import UserError
+from tunewright.core.language_model import (
+    BASE,
+    GREEDY,
+    Generated,
+    LanguageModel,
+    Piece,
+    Request,
+    Sampling,
+    Scored,
+    ScoreItem,
+)
+from tunewright.core.ports import Ids
+from tunewright.models.forward import TOLERANCE, causal_lm, distance
+from tunewright.models.generate import stream
+from tunewright.models.inference import Body, Seen, undisturbed
+from tunewright.models.llama.anatomy import Foreign, anatomy_of
+from tunewright.models.llama.batching import Limits
+from tunewright.models.llama.language_model import LlamaLanguageModel, Shared
+from tunewright.models.score import log_probabilities, score
+from tunewright.models.wording import Decode
+
+CHECK_TOKENS = 24
+
+
+def open_language_model(
+    model: Any,
+    *,
+    decode: Decode | None = None,
+    limits: Limits | None = None,
+    live: bool = False,
+    base_digest: str | None = None,
+) -> LanguageModel:
+    """A loaded Transformers model, with PEFT around it or not, behind the port.
+
+    The Llama family runs on our own forward, after one short pass in which both must agree; anything else on
+    Transformers' own, and `forward` says why. `decode` turns tokens into text, for stop strings. `live`: the weights
+    train, so nothing computed is kept between calls. `base_digest`: compared with that of adapters to load.
+    """
+    try:
+        _check_peft(model)
+        lm = causal_lm(model)
+        own = LlamaLanguageModel(
+            Shared(
+                lm,
+                anatomy_of(lm),
+                limits=limits or Limits(),
+                decode=decode,
+                live=live,
+                base_digest=base_digest,
+            )
+        )
+        _check_pass(model, own)
+    except Foreign as reason:
+        return TransformersLanguageModel(model, decode=decode, reason=str(reason))
+    return own
+
+
+def _check_peft(model: Any) -> None:
+    """Raise Foreign for adapters that our forward does not compute."""
+    configs = getattr(model, "peft_config", {})
+    kinds = {str(getattr(config.peft_type, "value", config.peft_type)) for config in configs.values()}
+    if kinds - {"LORA"}:
+        raise Foreign(f"the adapter is of the kind {sorted(kinds - {'LORA'})[0]}")
+    if len(configs) > 1:
+        raise Foreign("PEFT holds several adapters")
+
+
+@torch.no_grad()
+def _check_pass(model: Any, own: LlamaLanguageModel) -> None:
+    """Raise Foreign unless a short row gives the same scores in both forwards."""
+    decoder = own.shared.decoder
+    row = [at * (decoder.anatomy.vocabulary - 1) // CHECK_TOKENS for at in range(CHECK_TOKENS)]
+    ours = decoder.logits(own.hidden([row])[0])
+    with undisturbed(model, adapter=True) as body:
+        theirs = body.logits(body.states([Seen(row, list(range(len(row))))], [])[0])
+    limit = TOLERANCE.get(decoder.dtype, TOLERANCE[torch.bfloat16])
+    if bool(torch.isfinite(theirs).all()) and not distance(ours, theirs) <= limit:
+        raise Foreign(f"scores differ by {distance(ours, theirs):.2g} from those of Transformers")
 
 
 class TransformersLanguageModel:
@@ -17,25 +99,116 @@ class TransformersLanguageModel:
     `batch_tokens` bounds the tokens of one pass, padding included; 2,048 keep a layer's values near the cores.
     """
 
-    def __init__(self, model: Any, *, batch_tokens: int = 2048) -> None:
-        self.model = model
-        self.batch_tokens = batch_tokens
-        self._adapter = True
+    def __init__(
+        self, model: Any, *, batch_tokens: int = 2048, decode: Decode | None = None, reason: str = "asked for"
+    ) -> None:
+        self.model, self.batch_tokens, self.decode, self.reason = model, batch_tokens, decode, reason
+        self.name = ""
+
+    @property
+    def forward(self) -> str:
+        """`transformers: ` and the reason."""
+        return f"transformers: {self.reason}"
 
     def score(self, items: Sequence[ScoreItem]) -> list[list[Scored]]:
         """For each item, one result a continuation, in order; natural logarithms, softmax in float32 at least."""
-        with undisturbed(self.model, adapter=self._adapter) as body:
+        with self._passing(self.name) as body:
             return score(body, items, batch_tokens=self.batch_tokens)
 
-    def generate(self, prompts: Sequence[Ids], *, max_new_tokens: int, stop: frozenset[int]) -> list[Generated]:
-        """Greedy answers in the order of the prompts, of at most `max_new_tokens` tokens each."""
-        with undisturbed(self.model, adapter=self._adapter) as body:
-            return generate(body, prompts, max_new_tokens=max_new_tokens, stop=stop, batch_tokens=self.batch_tokens)
+    def log_probabilities(self, items: Sequence[ScoreItem]) -> list[list[Tensor]]:
+        """The same as tensors, with a history where gradients are enabled and weights train."""
+        with self._passing(self.name, gradients=torch.is_grad_enabled()) as body:
+            return log_probabilities(body, items, batch_tokens=self.batch_tokens)
+
+    def hidden(self, rows: Sequence[Ids]) -> list[Tensor]:
+        """For each row the states after the last norm, [T, C], row by row. Raises ValueError for an empty row."""
+        if not all(rows):
+            raise ValueError("a row must hold at least one token")
+        with self._passing(self.name, gradients=torch.is_grad_enabled()) as body:
+            return [body.states([Seen(list(row), list(range(len(row))))], [])[0] for row in rows]
+
+    def generate(
+        self, prompts: Sequence[Ids], *, max_new_tokens: int, stop: frozenset[int], sampling: Sampling = GREEDY
+    ) -> list[Generated]:
+        """Answers in the order of the prompts; a prompt draws with `sampling.seed` plus its place."""
+        return self.answer(
+            [
+                Request(tuple(prompt), max_new_tokens, stop, sampling=replace(sampling, seed=sampling.seed + at))
+                for at, prompt in enumerate(prompts)
+            ]
+        )
+
+    def answer(self, requests: Sequence[Request]) -> list[Generated]:
+        """Answers in the order of the requests, each with its own settings and adapter."""
+        found = {piece.ticket: piece.answer for piece in self.stream(requests) if piece.answer is not None}
+        return [found[at] for at in range(len(requests))]
+
+    def stream(self, requests: Sequence[Request]) -> Iterator[Piece]:
+        """The same, token by token, one adapter after the other; the model is in use until the iterator ends."""
+        names = [request.adapter or self.name for request in requests]
+        for name in sorted(set(names)):
+            places = [at for at, each in enumerate(names) if each == name]
+            with self._passing(name) as body:
+                own = [requests[at] for at in places]
+                for piece in stream(body, own, batch_tokens=self.batch_tokens, decode=self.decode):
+                    yield replace(piece, ticket=places[piece.ticket])
+
+    def load_adapter(self, name: str, folder: Path) -> None:
+        """Load an adapter through PEFT. Raises UserError when PEFT or the model refuses it."""
+        if not name or name == BASE or name in self.adapters:
+            raise UserError(f"an adapter cannot be called {name!r} here.", do="Choose a name that is not in use.")
+        try:
+            if isinstance(self.model, PeftModel):
+                self.model.load_adapter(str(folder), adapter_name=name, autocast_adapter_dtype=False)
+            else:
+                self.model = PeftModel.from_pretrained(self.model, folder, adapter_name=name)
+        except (ValueError, RuntimeError, OSError, KeyError) as error:
+            short = " ".join(str(error).split())[:200]
+            raise UserError(f"this adapter is refused: {short}.", where=str(folder)) from error
+
+    def unload_adapter(self, name: str) -> None:
+        """Forget an adapter. Raises UserError for an unknown name."""
+        self._check_name(name)
+        self.model.delete_adapter(name)
+
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """Names of the adapters that PEFT holds."""
+        return tuple(sorted(getattr(self.model, "peft_config", {})))
+
+    def with_adapter(self, name: str) -> TransformersLanguageModel:
+        """The same weights with a loaded adapter on. Raises UserError for an unknown name."""
+        self._check_name(name)
+        return self._view(name)
 
     def without_adapter(self) -> TransformersLanguageModel:
         """The same weights with the adapter off during calls; for a model without one, the model itself."""
-        if not hasattr(self.model, "disable_adapter"):
-            return self
-        view = TransformersLanguageModel(self.model, batch_tokens=self.batch_tokens)
-        view._adapter = False
+        return self._view(BASE) if hasattr(self.model, "disable_adapter") else self
+
+    def _view(self, name: str) -> TransformersLanguageModel:
+        view = TransformersLanguageModel(
+            self.model, batch_tokens=self.batch_tokens, decode=self.decode, reason=self.reason
+        )
+        view.name = name
         return view
+
+    def _check_name(self, name: str) -> None:
+        if name not in self.adapters:
+            known = ", ".join(self.adapters) or "none"
+            raise UserError(f"no adapter is loaded under the name {name!r}.", do=f"Loaded are: {known}.")
+
+    @contextmanager
+    def _passing(self, name: str, *, gradients: bool = False) -> Iterator[Body]:
+        """The model with one adapter, the one it has ("") or none, for the block."""
+        off = name == BASE and hasattr(self.model, "disable_adapter")
+        before: Any = None
+        if name not in ("", BASE):
+            self._check_name(name)
+            before = self.model.active_adapter
+            self.model.set_adapter(name)
+        try:
+            with undisturbed(self.model, adapter=not off, gradients=gradients) as body:
+                yield body
+        finally:
+            if before is not None:
+                self.model.set_adapter(before)

@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
-from tunewright.core.ports import Scored, ScoreItem
-from tunewright.models.inference import Body, causal_mask, passing_cache, shared_prefix
+from tunewright.core.language_model import Scored, ScoreItem
+from tunewright.models.inference import Passes, Seen, shared_prefix
 
 CHUNK = 256
 """Read positions projected at once: 256 x 49,152 float32 scores are 50 MB."""
@@ -37,30 +38,69 @@ class Row:
     parent: list[int]
     targets: list[tuple[int, int, int]] = field(default_factory=list)
 
+    def seen(self) -> Seen:
+        """The row as a pass takes it; which positions each sees, where they branch: itself and its ancestors."""
+        if not self.branches:
+            return Seen(self.tokens, self.depth)
+        sees = np.tri(len(self.tokens), dtype=np.bool_)
+        for at in range(self.own, len(self.parent)):
+            sees[at] = sees[self.parent[at]]
+            sees[at, at] = True
+        return Seen(self.tokens, self.depth, sees)
+
     @property
     def branches(self) -> bool:
         """True when a plain causal mask would not do."""
         return any(self.parent[at] != at - 1 for at in range(self.own, len(self.parent)))
 
 
-def score(body: Body, items: Sequence[ScoreItem], *, batch_tokens: int) -> list[list[Scored]]:
+def score(body: Passes, items: Sequence[ScoreItem], *, batch_tokens: int) -> list[list[Scored]]:
     """One list an item, one result a continuation, in order. Raises ValueError for an empty prompt."""
+    starts = _starts(items)
+    results = np.zeros(starts[-1][-1], np.float32), np.zeros(starts[-1][-1], np.bool_)
+    for hidden, targets in _passes(body, items, starts, batch_tokens=batch_tokens):
+        _read(body, hidden, targets, results)
+    return [[_cut(results, slots, number) for number in range(len(slots) - 1)] for slots in starts[:-1]]
+
+
+def log_probabilities(body: Passes, items: Sequence[ScoreItem], *, batch_tokens: int) -> list[list[Tensor]]:
+    """The same log-probabilities as tensors [tokens of the continuation], with a history where gradients are on."""
+    starts = _starts(items)
+    values, written = [], []
+    for hidden, targets in _passes(body, items, starts, batch_tokens=batch_tokens):
+        for part in np.array_split(targets, max(1, targets.shape[1] // CHUNK), axis=1):
+            places, tokens = (torch.from_numpy(each.copy()).to(hidden.device) for each in part[:2])
+            values.append(checkpoint(_wanted, body, hidden.index_select(0, places), tokens, use_reentrant=False))
+            written.append(part[2])
+    if not values:
+        return [[torch.zeros(0) for _ in item.continuations] for item in items]
+    places = np.argsort(np.concatenate(written))
+    every = torch.cat(values)
+    every = every.index_select(0, torch.from_numpy(places).to(every.device))
+    return [[every[slots[at] : slots[at + 1]] for at in range(len(slots) - 1)] for slots in starts[:-1]]
+
+
+def _wanted(body: Passes, hidden_NC: Tensor, tokens: Tensor) -> Tensor:
+    logits_NV = body.logits(hidden_NC)
+    return logits_NV.gather(1, tokens[:, None])[:, 0] - logits_NV.logsumexp(-1)
+
+
+def _passes(
+    body: Passes, items: Sequence[ScoreItem], starts: list[list[int]], *, batch_tokens: int
+) -> Iterator[tuple[Tensor, NDArray[np.int64]]]:
+    """The states of all items, batch by batch, with what is to be read from them."""
     if any(not item.prompt for item in items):
         raise ValueError("a prompt to score after must hold at least one token")
     longest = max((len(item.prompt) + sum(map(len, item.continuations)) for item in items), default=0)
     masks = body.takes_masks(longest)
     same = shared_prefix([item.prompt for item in items]) if masks else 0
     prefix = body.computed_prefix(items[0].prompt[:same]) if same else []
-    starts = _starts(items)
-    results = np.zeros(starts[-1][-1], np.float32), np.zeros(starts[-1][-1], np.bool_)
     rows = [
         row for item, slots in zip(items, starts, strict=False) for row in _rows(item, slots, skip=same, branch=masks)
     ]
     for batch in batches([row for row in rows if row.targets], same, batch_tokens=batch_tokens):
-        tokens_BT, positions_BT, mask = _tensors(batch, same, body.device)
-        hidden = body.hidden(tokens_BT, positions_BT=positions_BT, mask=mask, cache=passing_cache(prefix))
-        _read(body, hidden, batch, results)
-    return [[_cut(results, slots, number) for number in range(len(slots) - 1)] for slots in starts[:-1]]
+        hidden, begins = body.states([row.seen() for row in batch], prefix)
+        yield hidden, _targets(batch, begins)
 
 
 def _starts(items: Sequence[ScoreItem]) -> list[list[int]]:
@@ -124,43 +164,23 @@ def batches(rows: Sequence[Row], prefix: int, *, batch_tokens: int) -> Iterator[
         yield batch
 
 
-def _tensors(batch: list[Row], prefix: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Tokens and positions [B, T], padded on the right, and the mask; no real token sees padding."""
-    longest = len(batch[-1].tokens)
-    tokens = np.zeros((len(batch), longest), np.int64)
-    positions = np.tile(np.arange(longest), (len(batch), 1))
-    for at, row in enumerate(batch):
-        tokens[at, : len(row.tokens)] = row.tokens
-        positions[at, : len(row.depth)] = row.depth
-    tensors = torch.from_numpy(tokens).to(device), torch.from_numpy(positions + prefix).to(device)
-    if not any(row.branches for row in batch):
-        return *tensors, causal_mask(longest, prefix, device=device)
-    mask = np.ones((len(batch), 1, longest, prefix + longest), np.bool_)
-    for at, row in enumerate(batch):
-        mask[at, 0, :, prefix:] = _ancestors(row, longest)
-    return *tensors, torch.from_numpy(mask).to(device)
-
-
-def _ancestors(row: Row, longest: int) -> NDArray[np.bool_]:
-    """Which positions each position sees, [T, T]: itself and its ancestors; padding sees all before it."""
-    sees = np.tri(longest, dtype=np.bool_)
-    for at in range(row.own, len(row.parent)):
-        sees[at] = sees[row.parent[at]]
-        sees[at, at] = True
-    return sees
+def _targets(batch: list[Row], begins: list[int]) -> NDArray[np.int64]:
+    """Place to read, token wanted and slot in the result of every target, [3, n], by place."""
+    found = [
+        (begin + place, token, slot)
+        for begin, row in zip(begins, batch, strict=True)
+        for place, token, slot in row.targets
+    ]
+    return np.array(sorted(found), np.int64).T
 
 
 def _read(
-    body: Body, hidden_BTC: Tensor, batch: list[Row], results: tuple[NDArray[np.float32], NDArray[np.bool_]]
+    body: Passes, hidden_MC: Tensor, targets: NDArray[np.int64], results: tuple[NDArray[np.float32], NDArray[np.bool_]]
 ) -> None:
     """Project the positions that predict something, in chunks, and write into the results."""
-    longest = hidden_BTC.shape[1]
-    targets = [
-        (at * longest + place, token, slot) for at, row in enumerate(batch) for place, token, slot in row.targets
-    ]
-    places, tokens, slots = np.array(sorted(targets), np.int64).T
+    places, tokens, slots = targets
     reads, which = np.unique(places, return_inverse=True)
-    hidden_NC = hidden_BTC.flatten(0, 1).index_select(0, torch.from_numpy(reads).to(hidden_BTC.device))
+    hidden_NC = hidden_MC.index_select(0, torch.from_numpy(reads).to(hidden_MC.device))
     for start in range(0, len(reads), CHUNK):
         chosen = slice(*np.searchsorted(which, [start, start + CHUNK]))
         values, greedy = _of_chunk(body, hidden_NC[start : start + CHUNK], which[chosen] - start, tokens[chosen])
@@ -168,7 +188,7 @@ def _read(
 
 
 def _of_chunk(
-    body: Body, hidden_NC: Tensor, which: NDArray[np.int64], tokens: NDArray[np.int64]
+    body: Passes, hidden_NC: Tensor, which: NDArray[np.int64], tokens: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Log-probability of each wanted token, and whether it is the arg-max at its position."""
     logits_NV = body.logits(hidden_NC)

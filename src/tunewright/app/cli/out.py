@@ -11,9 +11,9 @@ from typing import Any, TextIO
 _documents: list[TextIO] = []
 
 
-def say(text: str) -> None:
-    """A line or more for people."""
-    print(text, flush=True)
+def say(text: str, *, end: str = "\n") -> None:
+    """A line or more for people, or a part of one with another `end`."""
+    print(text, end=end, flush=True)
 
 
 def warn(text: str) -> None:

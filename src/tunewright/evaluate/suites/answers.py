@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tunewright.core.ports import AnsweredRow, LanguageModel, Row
+from tunewright.core.language_model import AskedModel
+from tunewright.core.ports import AnsweredRow, Row
 from tunewright.evaluate.asking import generated
 from tunewright.evaluate.prompts import Style
 from tunewright.evaluate.suite import Bench, Sample
@@ -29,8 +30,6 @@ class Work:
         """Every row."""
         return True
 
-    def answer(
-        self, way: str, model: LanguageModel, *, sample: Sample, style: Style, bench: Bench
-    ) -> list[AnsweredRow]:
+    def answer(self, way: str, model: AskedModel, *, sample: Sample, style: Style, bench: Bench) -> list[AnsweredRow]:
         """Rows with the answer and the log-probability of each of its tokens."""
         return generated(model, sample.rows(), style=style, bench=bench)

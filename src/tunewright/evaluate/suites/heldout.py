@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tunewright.core.ports import AnsweredRow, Encoded, LanguageModel, Row, Scored, ScoreItem
+from tunewright.core.language_model import AskedModel, Scored, ScoreItem
+from tunewright.core.ports import AnsweredRow, Encoded, Row
 from tunewright.evaluate.prompts import Style
 from tunewright.evaluate.suite import Bench, Sample
 from tunewright.recipe.options.suites.heldout import Options
@@ -30,9 +31,7 @@ class Work:
         """Every row."""
         return True
 
-    def answer(
-        self, way: str, model: LanguageModel, *, sample: Sample, style: Style, bench: Bench
-    ) -> list[AnsweredRow]:
+    def answer(self, way: str, model: AskedModel, *, sample: Sample, style: Style, bench: Bench) -> list[AnsweredRow]:
         """Rows with log-probability, arg-max and loss weight of each trained token; a row without any has none."""
         encoded = sample.encoded()
         scored = iter(model.score([_item(example) for example in encoded if example.weights.any()]))

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from tunewright.core.errors import UserError
-from tunewright.core.ports import AnsweredRow, LanguageModel, Row, Scored, ScoreItem
+from tunewright.core.language_model import AskedModel, Scored, ScoreItem
+from tunewright.core.ports import AnsweredRow, Row
 from tunewright.evaluate.asking import generated
 from tunewright.evaluate.prompts import Style
 from tunewright.evaluate.suite import Bench, Sample
@@ -38,9 +39,7 @@ class Work:
         """Rows that have a label."""
         return row.label is not None
 
-    def answer(
-        self, way: str, model: LanguageModel, *, sample: Sample, style: Style, bench: Bench
-    ) -> list[AnsweredRow]:
+    def answer(self, way: str, model: AskedModel, *, sample: Sample, style: Style, bench: Bench) -> list[AnsweredRow]:
         """Rows with the predicted label, or None where the answer is no label.
 
         Of a ranked row `log_probabilities` holds one number a label, in the order of the labels.
@@ -64,7 +63,7 @@ def as_label(answer: str, labels: Sequence[str]) -> str | None:
     return next((label for label in labels if label.strip() == said), None)
 
 
-def _ranked(model: LanguageModel, rows: Sequence[Row], *, style: Style, bench: Bench) -> list[AnsweredRow]:
+def _ranked(model: AskedModel, rows: Sequence[Row], *, style: Style, bench: Bench) -> list[AnsweredRow]:
     prompts = [tuple(bench.chat.prompt_ids(bench.prompts.messages(row, style))) for row in rows]
     results = model.score([ScoreItem(prompt, bench.label_tokens) for prompt in prompts])
     return [_likeliest(row, scored, bench.labels) for row, scored in zip(rows, results, strict=True)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ from tunewright.app.cli.late import Late
 from tunewright.app.cli.verbs.evaluate import refuse_sets
 from tunewright.core.errors import UserError
 
+questions = Late("tunewright.core.language_model")
 progress = Late("tunewright.app.cli.progress")
 projects = Late("tunewright.app.project")
 talks = Late("tunewright.app.talk")
+Ask = Callable[[list[Any], str], Iterator[str]]
 
 
 @click.command()
@@ -24,6 +26,10 @@ talks = Late("tunewright.app.talk")
 @click.option("--message", "-m", help="Ask this and end.")
 @click.option("--base", "who", flag_value="base", help="Talk to the base model.")
 @click.option("--both", "who", flag_value="both", help="Both answer.")
+@click.option("--temperature", type=click.FloatRange(0, 100), default=0, help="Draw tokens; 0: the likeliest.")
+@click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=1, help="Draw from this share.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Draws of one seed are the same.")
+@click.option("--max-tokens", type=click.IntRange(1), default=256, show_default=True, help="Longest answer.")
 def command(
     path: Path,
     sets: tuple[str, ...],
@@ -32,6 +38,7 @@ def command(
     as_json: bool,
     message: str | None,
     who: str | None,
+    **how: Any,
 ) -> None:
     """Talk to the model of PATH (a recipe, a run's folder or a model's folder). An empty line begins anew."""
     if as_json and message is None:
@@ -39,15 +46,24 @@ def command(
     with progress.watch(quiet=quiet) as emit:
         talk = open_talk(path, sets, home=home, emit=emit)
     speakers = {"base": ("base",), "both": ("base", "tuned")}.get(who or "", ("tuned",))
+    ask = asker(talk, how)
     if message is None:
-        converse(talk, speakers)
-        return
-    answers = {name: talk.answer([turn("user", message)], base=name == "base") for name in speakers}
-    if as_json:
-        out.document({"message": message, "answers": answers})
-        return
-    for name, answer in answers.items():
-        out.say(line(name, answer, speakers=speakers))
+        converse(ask, speakers)
+    elif as_json:
+        answers = {name: "".join(ask([turn("user", message)], name)) for name in speakers}
+        forward = {name: getattr(talk.models, name).forward for name in speakers}
+        out.document({"message": message, "answers": answers, "forward": forward})
+    else:
+        for name in speakers:
+            say(ask([turn("user", message)], name), name, speakers=speakers)
+
+
+def asker(talk: Any, how: dict[str, Any]) -> Ask:
+    """A function of a conversation and who answers it, that gives the answer in pieces."""
+    sampling = questions.Sampling(temperature=how["temperature"], top_p=how["top_p"], seed=how["seed"])
+    return lambda turns, name: talk.stream(
+        turns, base=name == "base", max_new_tokens=how["max_tokens"], sampling=sampling
+    )
 
 
 def open_talk(path: Path, sets: tuple[str, ...], *, home: Path | None, emit: Any) -> Any:
@@ -59,7 +75,7 @@ def open_talk(path: Path, sets: tuple[str, ...], *, home: Path | None, emit: Any
     return talks.open_talk(project, emit, run=run)
 
 
-def converse(talk: Any, speakers: tuple[str, ...]) -> None:
+def converse(ask: Ask, speakers: tuple[str, ...]) -> None:
     """Read lines until the end of input; each model keeps its own conversation."""
     if sys.stdin.isatty():
         out.warn("Type a message and Enter. An empty line begins a new conversation; Ctrl-D ends.")
@@ -71,11 +87,21 @@ def converse(talk: Any, speakers: tuple[str, ...]) -> None:
         try:
             for name in speakers:
                 asked = [*turns[name], turn("user", said)]
-                answer = talk.answer(asked, base=name == "base")
-                turns[name] = [*asked, turn("assistant", answer)]
-                out.say(line(name, answer, speakers=speakers))
+                turns[name] = [*asked, turn("assistant", say(ask(asked, name), name, speakers=speakers))]
         except UserError as error:
             out.warn(str(error))
+
+
+def say(pieces: Iterable[str], name: str, *, speakers: tuple[str, ...]) -> str:
+    """Show an answer as it comes, with who gives it where two speak; returns it whole."""
+    whole = ""
+    for piece in pieces:
+        if not whole and len(speakers) > 1:
+            out.say(f"{name}: ", end="")
+        whole += piece
+        out.say(piece, end="")
+    out.say("")
+    return whole
 
 
 def lines() -> Iterator[str]:
@@ -92,8 +118,3 @@ def lines() -> Iterator[str]:
 def turn(role: str, content: str) -> dict[str, Any]:
     """One message of a conversation."""
     return {"role": role, "content": content}
-
-
-def line(name: str, answer: str, *, speakers: tuple[str, ...]) -> str:
-    """An answer, with who gave it where two speak."""
-    return f"{name}: {answer}" if len(speakers) > 1 else answer

@@ -1,0 +1,225 @@
+"""Low-rank adapters as this forward computes them: one pair of matrices a projection, several adapters in one pass.
+
+For a projection of several maps, A holds the maps' A below one another and B their B block by block, the scale
+included: y = W x + B A x. Shapes: T tokens, C inputs, O outputs, R ranks of all maps together, N adapters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from peft.utils.integrations import dequantize_module_weight
+from torch import Tensor
+
+from tunewright.models.llama.anatomy import Anatomy
+from tunewright.models.llama.projection import Projection
+
+DEFAULT = "default"
+
+
+@dataclass(frozen=True)
+class Part:
+    """What an adapter adds to one projection: `down` [R, C], `up` [O, R] scaled; `factor` [O] of DoRA or None."""
+
+    down: Tensor
+    up: Tensor
+    factor: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """An adapter ready to compute: a part for each projection of each layer, None where it changes nothing."""
+
+    name: str
+    parts: tuple[Part | None, ...]
+    rank: int
+    identity: int = field(default=0)
+    """Equal for adapters whose values are the same: what a cache may be shared by."""
+
+    @cached_property
+    def finite(self) -> bool:
+        """True when every value is a number: a NaN would reach the rows of others through products they share."""
+        tensors = [t for part in self.parts if part is not None for t in (part.down, part.up, part.factor)]
+        return all(bool(torch.isfinite(tensor).all()) for tensor in tensors if tensor is not None)
+
+
+@dataclass(frozen=True)
+class Low:
+    """One map's matrices as PEFT keeps them: `a` [r, C], `b` [O, r], the scale, the magnitude [O] of DoRA."""
+
+    a: Tensor
+    b: Tensor
+    scale: float
+    magnitude: Tensor | None = None
+
+
+def part_of(maps: Sequence[Low | None], projection: Projection) -> Part | None:
+    """The part of one projection from the matrices of its maps, differentiable where they are."""
+    if all(one is None for one in maps):
+        return None
+    first = next(one for one in maps if one is not None)
+    down = torch.cat([one.a for one in maps if one is not None])
+    blocks, at, total = [], 0, len(down)
+    for one, wide in zip(maps, projection.widths, strict=True):
+        rank = len(one.a) if one is not None else 0
+        own = one.b * one.scale if one is not None else first.b.new_zeros(wide, 0)
+        blocks.append(torch.nn.functional.pad(own, (at, total - at - rank)))
+        at += rank
+    factor = None
+    if any(one is not None and one.magnitude is not None for one in maps):
+        factor = torch.cat([_factor(*each) for each in zip(maps, projection.modules, projection.widths, strict=True)])
+    return Part(down, torch.cat(blocks), factor)
+
+
+def _factor(one: Low | None, module: Any, wide: int) -> Tensor:
+    """DoRA's magnitude over the norm of each row of W + s B A (Liu et al., 2024, arXiv 2402.09353, equation 5)."""
+    if one is None or one.magnitude is None:
+        like = one.a if one is not None else dequantize_module_weight(module)
+        return like.new_ones(wide)
+    with torch.no_grad():
+        weight = dequantize_module_weight(module).to(one.a.dtype)
+        norm = (weight + one.scale * (one.b @ one.a)).norm(dim=1)
+    return one.magnitude / norm.to(one.magnitude.dtype)
+
+
+def live_adapter(anatomy: Anatomy, projections: Sequence[Projection], *, name: str = DEFAULT) -> Adapter:
+    """The adapter inside PEFT's layers of a model, over the parameters themselves."""
+    modules = [part for layer in anatomy.layers for part in layer.projections]
+    parts = tuple(
+        part_of([_live(module, name) for module in each], projection)
+        for each, projection in zip(modules, projections, strict=True)
+    )
+    return Adapter(name, parts, max((len(part.down) for part in parts if part is not None), default=0))
+
+
+def _live(module: Any, name: str) -> Low | None:
+    if not hasattr(module, "lora_A") or name not in module.lora_A:
+        return None
+    magnitudes = module.lora_magnitude_vector
+    magnitude = magnitudes[name].weight if name in magnitudes else None
+    return Low(module.lora_A[name].weight, module.lora_B[name].weight, module.scaling[name], magnitude)
+
+
+def adapter_from(
+    name: str, maps: Mapping[tuple[int, int, int], Low], *, projections: Sequence[Projection], identity: int
+) -> Adapter:
+    """An adapter from the matrices of its maps by (layer, projection, map), in storage of its own."""
+    parts = []
+    for index, projection in enumerate(projections):
+        layer, which = divmod(index, 4)
+        wanted = [maps.get((layer, which, at)) for at in range(len(projection.modules))]
+        parts.append(part_of(wanted, projection))
+    return Adapter(name, tuple(parts), max((len(part.down) for part in parts if part is not None), default=0), identity)
+
+
+class Alone:
+    """One adapter, or none, for every token of a pass."""
+
+    def __init__(self, adapter: Adapter | None) -> None:
+        self.adapter = adapter
+
+    def apply(self, projection: Projection, x_TC: Tensor) -> Tensor:
+        """y [T, O] of a projection with the adapter."""
+        part = self.adapter.parts[projection.index] if self.adapter is not None else None
+        if part is None:
+            return projection.product(x_TC)
+        if part.factor is not None:
+            return _with_factor(projection, x_TC, part)
+        return added(projection.product(x_TC), low_TR=x_TC @ part.down.T, up_OR=part.up)
+
+
+def added(y_TO: Tensor, *, low_TR: Tensor, up_OR: Tensor) -> Tensor:
+    """y + low up^T, in place where no history is kept."""
+    if torch.is_grad_enabled():
+        return torch.addmm(y_TO, low_TR, up_OR.T)
+    return y_TO.addmm_(low_TR, up_OR.T)
+
+
+class Stack:
+    """Several adapters side by side, for tokens that each have their own. Columns of others are set to 0 in between."""
+
+    def __init__(self, adapters: Sequence[Adapter]) -> None:
+        self.adapters = tuple(adapters)
+        self.parts = tuple(_side_by_side([one.parts[at] for one in adapters]) for at in range(len(adapters[0].parts)))
+
+
+@dataclass(frozen=True)
+class Stacked:
+    """One projection of a stack: `ranks` of each adapter; `factors` [N + 1, O], ones in the last row, or None."""
+
+    down: Tensor
+    up: Tensor
+    ranks: tuple[int, ...]
+    factors: Tensor | None
+
+
+def _side_by_side(parts: Sequence[Part | None]) -> Stacked | None:
+    there = [part for part in parts if part is not None]
+    if not there:
+        return None
+    factors = None
+    if any(part.factor is not None for part in there):
+        ones = there[0].up.new_ones(len(there[0].up))
+        all_of = [part.factor if part is not None and part.factor is not None else ones for part in parts]
+        factors = torch.stack([*all_of, ones])
+    return Stacked(
+        torch.cat([part.down for part in there]),
+        torch.cat([part.up for part in there], 1),
+        tuple(len(part.down) if part is not None else 0 for part in parts),
+        factors,
+    )
+
+
+class Mixed:
+    """Adapters chosen by token: the first `len(whose)` tokens each have their own, the rest come in spans.
+
+    `whose` int64: place of each token's adapter in the stack, N for none. `spans`: (start, end, adapter or None).
+    """
+
+    def __init__(self, stack: Stack, whose: Tensor, spans: Sequence[tuple[int, int, Adapter | None]]) -> None:
+        self.stack, self.whose, self.spans = stack, whose, spans
+        self._others: dict[tuple[int, ...], Tensor] = {}
+
+    def apply(self, projection: Projection, x_TC: Tensor) -> Tensor:
+        """y [T, O] of a projection; no value of one token's adapter reaches another token."""
+        part = self.stack.parts[projection.index]
+        if part is None:
+            return projection.product(x_TC)
+        y = projection.product(x_TC) if part.factors is None else projection.bare_product(x_TC)
+        rows = len(self.whose)
+        if rows:
+            low = (x_TC[:rows] @ part.down.T).masked_fill_(self._not_own(part.ranks), 0)
+            y[:rows].addmm_(low, part.up.T)
+        for start, end, adapter in self.spans:
+            own = adapter.parts[projection.index] if adapter is not None else None
+            if own is not None:
+                y[start:end].addmm_(x_TC[start:end] @ own.down.T, own.up.T)
+        return y if part.factors is None else self._scaled(y, projection, factors=part.factors)
+
+    def _not_own(self, ranks: tuple[int, ...]) -> Tensor:
+        """True where a column belongs to another token's adapter, [rows, sum of ranks]."""
+        if ranks not in self._others:
+            columns = torch.tensor([at for at, rank in enumerate(ranks) for _ in range(rank)], device=self.whose.device)
+            self._others[ranks] = columns[None] != self.whose[:, None]
+        return self._others[ranks]
+
+    def _scaled(self, y_TO: Tensor, projection: Projection, *, factors: Tensor) -> Tensor:
+        rows = len(self.whose)
+        y_TO[:rows] *= factors[self.whose]
+        for start, end, adapter in self.spans:
+            own = adapter.parts[projection.index] if adapter is not None else None
+            if own is not None and own.factor is not None:
+                y_TO[start:end] *= own.factor
+        bias = projection.bias()
+        return y_TO if bias is None else y_TO + bias
+
+
+def _with_factor(projection: Projection, x_TC: Tensor, part: Part) -> Tensor:
+    assert part.factor is not None, "asked for DoRA only"
+    y = added(projection.bare_product(x_TC), low_TR=x_TC @ part.down.T, up_OR=part.up) * part.factor
+    bias = projection.bias()
+    return y if bias is None else y + bias
