@@ -13,7 +13,7 @@ export GOMP_SPINCOUNT ?= 4000
 .DEFAULT_GOAL := help
 .PHONY: help setup demo smoke test test-all check docs bench bench-join clean
 .PHONY: test-slow test-kill-lora test-kill-full test-kill-qlora test-kill-schedule-free test-kill-ranks
-.PHONY: test-seeds test-mutations test-few-shot test-mlflow test-million
+.PHONY: test-soak test-seeds test-mutations test-few-shot test-mlflow test-million
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -53,7 +53,7 @@ docs: $(STAMP) ## write the generated pages of docs/reference
 
 # Each piece of test-all runs alone, too; together they take hours on 2 cores.
 test-all: test test-slow test-mutations test-kill-lora test-kill-full test-kill-qlora test-kill-schedule-free ## everything, hours
-test-all: test-kill-ranks test-few-shot test-seeds test-mlflow test-million
+test-all: test-kill-ranks test-few-shot test-seeds test-mlflow test-million test-soak
 
 test-slow: $(STAMP) ## tests marked slow
 	$(SLOW)
@@ -76,11 +76,14 @@ test-kill-ranks: $(STAMP) ## the same with two processes that train together
 test-mlflow: $(STAMP) ## a real MLflow server in an environment of its own, killed and brought back
 	$(BIN)/python scripts/mlflow_server_test.py
 
+test-soak: $(STAMP) ## eight minutes of random rows, adapters and cancels: memory flat, answers right
+	$(BIN)/python scripts/soak_language_model.py --minutes 8
+
 test-million: $(STAMP) ## a million chat rows: under 1.5 GB, time in line with rows
 	$(BIN)/python scripts/million_rows.py
 
-bench: $(STAMP) ## training speed and memory beside TRL, and the table of docs/benchmarks.md; an hour
-	$(BIN)/python benchmarks/training.py
+bench: $(STAMP) ## speed and memory of training and generating beside peers, and docs/benchmarks.md; an hour and a half
+	@$(BIN)/python benchmarks/training.py; training=$$?; $(BIN)/python benchmarks/generating.py && exit $$training
 
 bench-join: $(STAMP) ## the table from the pieces that were measured
 	$(BIN)/python benchmarks/training.py --join

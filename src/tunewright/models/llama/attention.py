@@ -14,12 +14,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
 
 from tunewright.models.llama.forward import Heads
 from tunewright.models.packed import segments_of
 
 CELLS = 1 << 23
 """Most scores of one product: 32 MB in float32."""
+FEW = 2
+"""Up to so many rows the library's fused kernel is faster on a processor than batched products (docs/lab.md)."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,11 @@ def attend(q_SHLD: Tensor, *, keys: Tensor, values: Tensor, hidden: Tensor | Non
     """
     count, heads, longest, width = q_SHLD.shape
     kv_heads, seen = keys.shape[1], keys.shape[2]
+    if longest == 1 and count <= FEW and not torch.is_grad_enabled():
+        grouped = q_SHLD.reshape(count, kv_heads, heads // kv_heads, width)
+        seeing = None if hidden is None else hidden.logical_not()
+        out = scaled_dot_product_attention(grouped, keys, values, attn_mask=seeing, scale=scale)
+        return out.reshape(count, heads, 1, width)
     q = q_SHLD.reshape(count * kv_heads, heads // kv_heads * longest, width)
     scores = torch.bmm(q, keys.reshape(count * kv_heads, seen, width).transpose(1, 2))
     wide = torch.float64 if scores.dtype == torch.float64 else torch.float32
