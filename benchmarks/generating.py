@@ -27,6 +27,7 @@ from tunewright.recipe.recipe import ModelOptions
 
 SIDES = {
     "ours": "answering.py",
+    "memory": "answering.py",
     "transformers": "peer_generate.py",
     "score_ours": "answering.py",
     "score_lm_eval": "peer_lm_eval.py",

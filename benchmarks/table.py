@@ -75,7 +75,7 @@ def of_generating(pieces: Path) -> dict[str, Any]:
     for path in sorted(pieces.glob("generate-*.json")):
         side, repeat = path.stem.removeprefix("generate-").rsplit("-", 1)
         sides.setdefault(side, {})[repeat] = json.loads(path.read_text(encoding="utf-8"))
-    if set(sides) != {"ours", "transformers", "score_ours", "score_lm_eval"}:
+    if set(sides) != {"ours", "memory", "transformers", "score_ours", "score_lm_eval"}:
         return {}
 
     def over(one: tuple[str, str], other: tuple[str, str], key: str = "tokens_per_s") -> float:
@@ -90,7 +90,7 @@ def of_generating(pieces: Path) -> dict[str, Any]:
         own = speeds("ours", task)
         return {"tokens_per_s": median(own), "lowest": own[0], "highest": own[-1], "repeats": len(own), **ratios}
 
-    memory = [run["memory"] for run in sides["ours"].values()]
+    memory = [run["memory"] for run in sides["memory"].values()]
     stated = [each["weights"] + each["cache"] + each["activations"] for each in memory]
     scoring = {
         "ratio_lm_eval": over(("score_ours", "options"), ("score_lm_eval", "options"), "per_s"),
