@@ -132,7 +132,9 @@ class Soak:
         elif dice < 0.25 and len(self.under_way) < 40:
             able = [each for each in pool if each.adapter == BASE or each.adapter in self.loaded]
             request = self.random.choice(able)
-            self.under_way[next(self._tickets)] = (request, request.adapter, self.model.stream([request]))
+            ticket = next(self._tickets)
+            self.under_way[ticket] = (request, request.adapter, self.model.stream([request]))
+            self.advance(ticket)  # a stream asks when its first piece is wanted
         elif dice < 0.27 and self.under_way:
             ticket = self.random.choice(list(self.under_way))
             self.under_way.pop(ticket)[2].close()

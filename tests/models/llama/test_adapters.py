@@ -311,3 +311,17 @@ def test_an_adapter_of_another_base_is_refused(tmp_path: Path) -> None:
     (folder / RECORD).write_text("{}")
     with pytest.raises(UserError, match="its record cannot be read"):
         opened(model, base_digest="b" * 64).load_adapter("mine", folder)
+
+
+def test_an_adapter_that_was_loaded_anew_under_its_name_is_the_new_one(tmp_path: Path) -> None:
+    model = model_of("llama")
+    language_model = opened(model)
+    first, second = (saved(model, "all", tmp_path / str(seed), seed=seed) for seed in (1, 2))
+    prompt = ids(3, 25)
+    both = [Request(prompt, 6, adapter="mine"), Request(prompt, 6, adapter=BASE)]
+    for folder in (first, second):
+        language_model.load_adapter("mine", folder)
+        mine, base = language_model.answer(both)
+        checked(mine, prompt, by_peft(model, folder))
+        checked(base, prompt, model)
+        language_model.unload_adapter("mine")

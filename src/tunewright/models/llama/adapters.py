@@ -30,7 +30,7 @@ class Part:
     factor: Tensor | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Adapter:
     """An adapter ready to compute: a part for each projection of each layer, None where it changes nothing."""
 
