@@ -19,6 +19,7 @@ from tunewright.models.llama.batching import Limits
 from tunewright.models.load import load
 
 NUMBERS = Numbers(weights="bf16", products="bf16", double_quantisation=False)
+COMPILED = Path(__file__).parent.parent / ".cache" / "compile"
 CACHE_BYTES = 1 << 28
 ACTIVATIONS = 1 << 28
 """What a pass may take beside weights and cache, as docs/explanation/language-model.md states."""
@@ -28,7 +29,7 @@ def ours(model: Path, work: Path) -> Tasks:
     """Our language model."""
     limits = Limits(rows=STREAMS, cache_bytes=CACHE_BYTES)
     loaded = load(model, numbers=NUMBERS)
-    language_model = open_language_model(loaded, limits=limits)
+    language_model = open_language_model(loaded, limits=limits, compiled=COMPILED)
     assert language_model.forward.startswith("tunewright"), language_model.forward
     prompts = prompts_of(model)
     for name, folder in adapter_folders(model, work).items():
@@ -58,7 +59,8 @@ def memory(model: Path, _work: Path) -> Tasks:
     def measured() -> dict[str, int]:
         loaded = load(model, numbers=NUMBERS)
         weights = sum(parameter.numel() * parameter.element_size() for parameter in loaded.parameters())
-        language_model = open_language_model(loaded, limits=Limits(rows=STREAMS, cache_bytes=CACHE_BYTES))
+        limits = Limits(rows=STREAMS, cache_bytes=CACHE_BYTES)
+        language_model = open_language_model(loaded, limits=limits, compiled=COMPILED)
         language_model.answer([Request(prompt, OUT) for prompt in prompts_of(model)])
         stated = {"weights": weights, "cache": CACHE_BYTES, "activations": ACTIVATIONS}
         return {"above_idle": peak() - idle, **stated}
@@ -75,7 +77,7 @@ def streamed(pieces: Iterator[Piece]) -> dict[str, float]:
 
 def score_ours(model: Path, _work: Path) -> Tasks:
     """Our scoring."""
-    language_model = open_language_model(load(model, numbers=NUMBERS))
+    language_model = open_language_model(load(model, numbers=NUMBERS), compiled=COMPILED)
 
     def score(*, short: bool) -> list[float]:
         items = [ScoreItem(context, tuple(options)) for context, options in questions(model, short=short)]

@@ -17,6 +17,6 @@ def plain(name: Any) -> Numbers:
 def logits_of(language_model: Any, tokens: Tensor) -> Tensor:
     """Scores [1, T, V] of one row, whoever computes."""
     row = tokens[0].tolist()
-    if language_model.forward == "tunewright":
+    if language_model.forward.startswith("tunewright"):
         return language_model.shared.decoder.logits(language_model.hidden([row])[0])[None]
     return language_model.model(tokens).logits

@@ -115,8 +115,8 @@ def _disk(folder: Path) -> Iterator[Finding]:
 def _compiler() -> Iterator[Finding]:
     found = machine.compiler()
     yield Finding(
-        "compiler", "ok" if found else "warn", found or "none", "for kernels that torch.compile makes",
-        "" if found else "Install gcc; nothing that Tunewright does today needs it.",
+        "compiler", "ok" if found else "warn", found or "none", "for compiled kernels of answering and scoring",
+        "" if found else "Install g++ (or clang++): without it answers come at half the speed.",
     )  # fmt: skip
 
 

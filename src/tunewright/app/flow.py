@@ -28,7 +28,7 @@ from tunewright.models.version import is_whole
 from tunewright.text.probe import probe
 from tunewright.train.inputs import run_folder
 
-EVALUATION_VERSION = 3
+EVALUATION_VERSION = 4
 REPORTED = ("tunewright", "torch", "transformers", "peft", "tokenizers", "numpy", "scipy")
 
 

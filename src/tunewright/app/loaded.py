@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tunewright.app import resolve
@@ -74,14 +75,15 @@ def models_of(project: Project, run: Run, *, base: Base) -> Loaded:
     check_base(run, base)
     method = resolve.part("methods", project.recipe.method)
     model = method.load(_plain(project, run, base=base), project.workspace.models / run.name)
-    tuned = _opened(model, base)
+    compiled = project.workspace.compiled
+    tuned = _opened(model, base, compiled=compiled)
     if method.adapts:
         return Loaded(tuned.without_adapter(), tuned)
-    return Loaded(_opened(_plain(project, run, base=base), base), tuned)
+    return Loaded(_opened(_plain(project, run, base=base), base, compiled=compiled), tuned)
 
 
-def _opened(model: Any, base: Base) -> LanguageModel:
-    return open_language_model(model, decode=base.chat.decode, base_digest=base.found.digest)
+def _opened(model: Any, base: Base, *, compiled: Path) -> LanguageModel:
+    return open_language_model(model, decode=base.chat.decode, base_digest=base.found.digest, compiled=compiled)
 
 
 def _plain(project: Project, run: Run, *, base: Base) -> Any:

@@ -13,7 +13,7 @@ MEMORY_INFO = Path("/proc/meminfo")
 FAST = {"avx512_bf16": "AVX-512 bf16", "amx_bf16": "AMX bf16", "avx512f": "AVX-512", "avx2": "AVX2", "bf16": "bf16"}
 """Processor flags that training gains from, with their names; `bf16` is Arm's."""
 NATIVE_BF16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
-COMPILERS = ("cc", "gcc", "clang")
+COMPILERS = ("c++", "g++", "clang++")
 OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
 
@@ -50,8 +50,8 @@ def disk_free_bytes(folder: Path) -> int:
 
 
 def compiler() -> str:
-    """Path of a C compiler; empty when there is none."""
-    return next((found for name in COMPILERS if (found := shutil.which(name))), "")
+    """Path of a C++ compiler, that of CXX first; empty when there is none."""
+    return next((found for name in (os.environ.get("CXX"), *COMPILERS) if name and (found := shutil.which(name))), "")
 
 
 def network_policy(environment: Mapping[str, str]) -> str:

@@ -56,6 +56,11 @@ class Workspace:
         """What can be made again: converted models, compiled kernels."""
         return self.home / "cache"
 
+    @property
+    def compiled(self) -> Path:
+        """What this machine's compiler made; never copied elsewhere."""
+        return self.cache / "compile"
+
     def find_record(self, stage: str, key: str, kind: type[RecordT]) -> RecordT | None:
         """The record that a stage made for a key, or None. A record that cannot be read counts as absent."""
         path = self.home / "index" / stage / f"{key}.json"

@@ -44,12 +44,14 @@ def open_language_model(
     limits: Limits | None = None,
     live: bool = False,
     base_digest: str | None = None,
+    compiled: Path | None = None,
 ) -> LanguageModel:
     """A loaded Transformers model, with PEFT around it or not, behind the port.
 
     The Llama family runs on our own forward, after one short pass in which both must agree; anything else on
     Transformers' own, and `forward` says why. `decode` turns tokens into text, for stop strings. `live`: the weights
     train, so nothing computed is kept between calls. `base_digest`: compared with that of adapters to load.
+    `compiled`: folder where compiled kernels lie or are put; None goes without.
     """
     try:
         _check_peft(model)
@@ -62,6 +64,7 @@ def open_language_model(
                 decode=decode,
                 live=live,
                 base_digest=base_digest,
+                compiled=compiled,
             )
         )
         _check_pass(model, own)
@@ -85,7 +88,8 @@ def _check_pass(model: Any, own: LlamaLanguageModel) -> None:
     """Raise Foreign unless a short row gives the same scores in both forwards."""
     decoder = own.shared.decoder
     row = [at * (decoder.anatomy.vocabulary - 1) // CHECK_TOKENS for at in range(CHECK_TOKENS)]
-    ours = decoder.logits(own.hidden([row])[0])
+    states = own.hidden([row])[0]
+    ours = torch.cat([decoder.logits(states[:-1]), decoder.logits(states[-1:])])
     with undisturbed(model, adapter=True) as body:
         theirs = body.logits(body.states([Seen(row, list(range(len(row))))], [])[0])
     limit = TOLERANCE.get(decoder.dtype, TOLERANCE[torch.bfloat16])

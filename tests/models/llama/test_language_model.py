@@ -130,12 +130,13 @@ CHAT = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
 NEAR = 1e-4
 
 
-def test_greedy_text_of_the_real_model_is_that_of_generate(smollm2: FoundModel) -> None:
+@pytest.mark.parametrize("how", ["tunewright, compiled", "tunewright, not compiled: no folder was given for them"])
+def test_greedy_text_of_the_real_model_is_that_of_generate(smollm2: FoundModel, how: str, compiled: Path) -> None:
     """In float32, alone and all together; a difference must come from two scores that are nearly equal."""
     tokenizer = Tokenizer.from_file(str(smollm2.path / "tokenizer.json"))
     model = load(smollm2.path, numbers=plain("fp32"))
-    ours = open_language_model(model)
-    assert ours.forward == "tunewright"
+    ours = open_language_model(model, compiled=None if "not" in how else compiled)
+    assert ours.forward == how
     prompts = [tuple(tokenizer.encode(CHAT.format(question)).ids) for question in QUESTIONS]
     together = ours.generate(prompts, max_new_tokens=24, stop=frozenset({2}))
     differing = 0
@@ -157,13 +158,13 @@ def test_greedy_text_of_the_real_model_is_that_of_generate(smollm2: FoundModel) 
 
 
 @pytest.mark.parametrize("weights", ["int8", "nf4"])
-def test_the_real_model_in_few_bits_computes_as_transformers(smollm2: FoundModel, weights: str) -> None:
+def test_the_real_model_in_few_bits_computes_as_transformers(smollm2: FoundModel, weights: str, compiled: Path) -> None:
     from tunewright.core.nouns import Numbers
 
     tokenizer = Tokenizer.from_file(str(smollm2.path / "tokenizer.json"))
     model = load(smollm2.path, numbers=Numbers(weights=weights, products="bf16"))  # type: ignore[arg-type]
-    ours, theirs = open_language_model(model), TransformersLanguageModel(model)
-    assert ours.forward == "tunewright"
+    ours, theirs = open_language_model(model, compiled=compiled), TransformersLanguageModel(model)
+    assert ours.forward == "tunewright, compiled"
     items = [
         ScoreItem(tuple(tokenizer.encode(CHAT.format(question)).ids), ((504, 1), (28, 2))) for question in QUESTIONS[:3]
     ]

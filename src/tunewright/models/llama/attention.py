@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from tunewright.models.llama.forward import Heads
+from tunewright.models.llama.kernels import Kernels
 from tunewright.models.packed import segments_of
 
 CELLS = 1 << 23
@@ -112,6 +113,7 @@ def attend_blocks(
     blocks: Sequence[Block],
     scale: float,
     before: tuple[Tensor, Tensor] | None = None,
+    kernels: Kernels | None = None,
 ) -> Tensor:
     """Each segment over its own tokens and a prefix (`before`: keys and values [K, P, D]). Returns [T, H * D]."""
     outs, places = [], []
@@ -119,7 +121,8 @@ def attend_blocks(
         q, k, v = (_gathered(part, block) for part in heads)
         if before is not None:
             k, v = (_led(own, old) for own, old in zip((k, v), before, strict=True))
-        flat = _attend_block(q, keys=k, values=v, block=block, scale=scale).permute(0, 2, 1, 3).flatten(2).flatten(0, 1)
+        seen = _attend_block(Heads(q, k, v), block, scale=scale, kernels=kernels)
+        flat = seen.permute(0, 2, 1, 3).flatten(2).flatten(0, 1)
         outs.append(flat if len(block.slots) == len(flat) else flat.index_select(0, block.slots))
         places.append(block.places)
     order = places[0] if len(places) == 1 else torch.cat(places)
@@ -139,35 +142,38 @@ def _led(own_SKLD: Tensor, before_KPD: Tensor) -> Tensor:
     return torch.cat([before_KPD[None].expand(len(own_SKLD), -1, -1, -1), own_SKLD], 2)
 
 
-def _attend_block(q_SHLD: Tensor, *, keys: Tensor, values: Tensor, block: Block, scale: float) -> Tensor:
+def _attend_block(of: Heads, block: Block, *, scale: float, kernels: Kernels | None) -> Tensor:
     """[S, H, L, D], queries in chunks where all scores at once would take too much memory."""
-    count, heads, longest, _ = q_SHLD.shape
-    rows = max(1, CELLS // (count * heads * keys.shape[2]))
+    count, heads, longest, _ = of.q.shape
+    rows = max(1, CELLS // (count * heads * of.k.shape[2]))
     if rows >= longest:
-        return attend(q_SHLD, keys=keys, values=values, hidden=block.hidden, scale=scale)
+        return attend(of, hidden=block.hidden, scale=scale, kernels=kernels)
     parts = [slice(at, at + rows) for at in range(0, longest, rows)]
-    hidden = block.hidden
-    outs = [attend(q_SHLD[:, :, p], keys=keys, values=values, hidden=hidden[:, :, p], scale=scale) for p in parts]
+    outs = [
+        attend(of._replace(q=of.q[:, :, p]), hidden=block.hidden[:, :, p], scale=scale, kernels=kernels) for p in parts
+    ]
     return torch.cat(outs, 2)
 
 
-def attend(q_SHLD: Tensor, *, keys: Tensor, values: Tensor, hidden: Tensor | None, scale: float) -> Tensor:
-    """Grouped attention [S, H, L, D] over keys and values [S, K, X, D].
+def attend(of: Heads, *, hidden: Tensor, scale: float, kernels: Kernels | None = None) -> Tensor:
+    """Grouped attention [S, H, L, D] of queries [S, H, L, D] over keys and values [S, K, X, D].
 
     Nobody looks where `hidden` [S or 1, 1, L, X] is True.
     """
+    q_SHLD, keys, values = of
     count, heads, longest, width = q_SHLD.shape
     kv_heads, seen = keys.shape[1], keys.shape[2]
     if longest == 1 and count <= FEW and not torch.is_grad_enabled():
         grouped = q_SHLD.reshape(count, kv_heads, heads // kv_heads, width)
-        seeing = None if hidden is None else hidden.logical_not()
-        out = scaled_dot_product_attention(grouped, keys, values, attn_mask=seeing, scale=scale)
+        out = scaled_dot_product_attention(grouped, keys, values, attn_mask=hidden.logical_not(), scale=scale)
         return out.reshape(count, heads, 1, width)
     q = q_SHLD.reshape(count * kv_heads, heads // kv_heads * longest, width)
     scores = torch.bmm(q, keys.reshape(count * kv_heads, seen, width).transpose(1, 2))
+    values = values.reshape(count * kv_heads, seen, width)
+    if kernels is not None and not torch.is_grad_enabled():
+        kernels.soften(scores.view(count, heads, longest, seen), hidden, scale=scale)
+        return torch.bmm(scores, values).view(count, heads, longest, width)
     wide = torch.float64 if scores.dtype == torch.float64 else torch.float32
-    scores = scores.view(count, heads, longest, seen).to(wide) * scale
-    if hidden is not None:
-        scores = scores.masked_fill(hidden, -torch.inf)
+    scores = (scores.view(count, heads, longest, seen).to(wide) * scale).masked_fill(hidden, -torch.inf)
     p = scores.softmax(-1).to(q.dtype).view(count * kv_heads, -1, seen)
-    return torch.bmm(p, values.reshape(count * kv_heads, seen, width)).view(count, heads, longest, width)
+    return torch.bmm(p, values).view(count, heads, longest, width)

@@ -17,7 +17,7 @@ from tunewright.models.llama.adapters import Adapter, Stack
 from tunewright.models.llama.forward import Decoder
 from tunewright.models.llama.rows import Pass, Row, pass_over
 from tunewright.models.llama.shelves import Layout, Remembered, Shelf, capacity_for, common
-from tunewright.models.sampling import Wishes, choose, uniforms, wishes_of
+from tunewright.models.sampling import Chosen, Wishes, choose, uniforms, wishes_of
 from tunewright.models.wording import Decode, Wording
 
 WORTH_SHARING = 16
@@ -53,7 +53,6 @@ class Generator:
         self._tickets = itertools.count()
         self._ended: list[Row] = []
         self._stack: Stack | None = None
-        self._windows = tuple(block.window for block in a.layers)
 
     @property
     def rows(self) -> list[Row]:
@@ -140,10 +139,7 @@ class Generator:
             if count:
                 stretches.append((row, count))
                 left -= count
-        a = self.decoder.anatomy
-        return pass_over(
-            ready, stretches, windows=self._windows, scale=a.scale, stack=self._stack_of, device=self.decoder.device
-        )
+        return pass_over(ready, stretches, decoder=self.decoder, stack=self._stack_of)
 
     def _stack_of(self, adapters: Sequence[Adapter]) -> Stack:
         """The adapters side by side, made anew only when others are in use."""
@@ -162,7 +158,8 @@ class Generator:
         rows = [row for row, _ in plan.ends]
         places = torch.tensor([place for _, place in plan.ends], device=hidden.device)
         logits = self.decoder.logits(hidden if len(places) == len(hidden) else hidden.index_select(0, places))
-        chosen = choose(logits, self._wishes(rows, logits))
+        wishes, kernels = self._wishes(rows, logits), self.decoder.kernels
+        chosen = Chosen(*kernels.best(logits)) if kernels and wishes is None else choose(logits, wishes)
         pairs = zip(rows, chosen.tokens.tolist(), chosen.log_probabilities.tolist(), strict=True)
         return [piece for row, token, value in pairs if (piece := self._take(row, token, value)) is not None]
 

@@ -35,7 +35,7 @@ class LlamaPasses:
 
         def attend(_layer: int, heads: Heads) -> Tensor:
             kept.append((heads.k.transpose(0, 1), heads.v.transpose(0, 1)))
-            return attend_blocks(heads, blocks=blocks, scale=self.decoder.anatomy.scale)
+            return attend_blocks(heads, blocks=blocks, scale=self.decoder.anatomy.scale, kernels=self.decoder.kernels)
 
         ids = torch.tensor(tokens, device=self.device)
         places = torch.arange(len(tokens), device=self.device)
@@ -55,7 +55,9 @@ class LlamaPasses:
         def attend(layer: int, heads: Heads) -> Tensor:
             own = blocks[self.windows[layer]]
             led = prefix[layer] if prefix else None
-            return attend_blocks(heads, blocks=own, scale=self.decoder.anatomy.scale, before=led)
+            return attend_blocks(
+                heads, blocks=own, scale=self.decoder.anatomy.scale, before=led, kernels=self.decoder.kernels
+            )
 
         tokens = torch.tensor([token for row in rows for token in row.tokens], device=self.device)
         positions = torch.tensor([before + depth for row in rows for depth in row.depth], device=self.device)

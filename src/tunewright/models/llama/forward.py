@@ -11,10 +11,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import linear, rms_norm
+from transformers.activations import SiLUActivation
 
 from tunewright.models.llama.anatomy import Anatomy, Block
+from tunewright.models.llama.kernels import FEW, WIDEST, Kernels, NotCompiled
 from tunewright.models.llama.projection import Projection
 
 
@@ -43,6 +45,7 @@ class Decoder:
 
     def __init__(self, anatomy: Anatomy) -> None:
         self.anatomy = anatomy
+        self.kernels: Kernels | None = None
         self.projections = tuple(
             Projection(each, index=4 * layer + place)
             for layer, block in enumerate(anatomy.layers)
@@ -62,6 +65,20 @@ class Decoder:
         weight: Any = self.anatomy.embedding.weight
         return weight.device
 
+    def use(self, kernels: Kernels) -> None:
+        """Compute with compiled kernels where no history is kept. Raises NotCompiled when they do not fit the model."""
+        a = self.anatomy
+        norms = [a.norm, *(norm for block in a.layers for norm in _norms(block) if norm is not None)]
+        tensors: list[Any] = [a.embedding.weight, a.head.weight, *(norm.weight for norm in norms)]
+        tensors += [module.weight for each in self.projections if each.plain for module in each.modules]
+        if any(t.dtype != kernels.dtype or t.device.type != "cpu" or not t.is_contiguous() for t in tensors):
+            raise NotCompiled("the weights are not all of one type on the processor")
+        if not isinstance(a.activation, nn.SiLU | SiLUActivation) or a.head_width % 2 or a.head_width > WIDEST:
+            raise NotCompiled("the activation or the width of a head is another one")
+        self.kernels = kernels
+        for projection in self.projections:
+            projection.kernels = kernels
+
     def refresh(self) -> None:
         """See weights that were moved since the last call."""
         for projection in self.projections:
@@ -72,6 +89,8 @@ class Decoder:
         anatomy = self.anatomy
         x = anatomy.embedding(tokens_T)
         turn = self._rotation(positions_T)
+        if self.kernels is not None and not torch.is_grad_enabled():
+            return self._compiled(x, turn, attend=attend, products=products, kernels=self.kernels)
         for index, block in enumerate(anatomy.layers):
             qkv, out, gate_up, down = self.projections[4 * index : 4 * index + 4]
             h = normed(x, block.before_attention, epsilon=anatomy.epsilon)
@@ -85,8 +104,30 @@ class Decoder:
     def logits(self, hidden_NC: Tensor) -> Tensor:
         """Scores of the vocabulary [N, V], float32 at least."""
         head: Any = self.anatomy.head
+        if self.kernels is not None and len(hidden_NC) <= FEW and not torch.is_grad_enabled():
+            return self.kernels.product(hidden_NC.contiguous(), head.weight, head.bias).float()
         logits = linear(hidden_NC, head.weight, head.bias)
         return logits if logits.dtype == torch.float64 else logits.float()
+
+    def _compiled(
+        self, x_TC: Tensor, turn: tuple[Tensor, Tensor], *, attend: Attend, products: Products, kernels: Kernels
+    ) -> Tensor:
+        """The same states; `x_TC` is used up."""
+        a = self.anatomy
+        more: Tensor | None = None
+        for index, block in enumerate(a.layers):
+            qkv, out, gate_up, down = self.projections[4 * index : 4 * index + 4]
+            h = kernels.norm(x_TC, more, _weight(block.before_attention), epsilon=a.epsilon)
+            joined = products.apply(qkv, h)
+            norms = _weight(block.query_norm), _weight(block.key_norm)
+            if block.rotary or norms[0] is not None:
+                own = turn if block.rotary else None
+                kernels.turn(joined, own, norms, heads=(a.heads, a.kv_heads), epsilon=a.epsilon)
+            heads = Heads(*joined.unflatten(-1, (-1, a.head_width)).split((a.heads, a.kv_heads, a.kv_heads), 1))
+            seen = products.apply(out, attend(index, heads))
+            h = kernels.norm(x_TC, seen, _weight(block.before_mlp), epsilon=a.epsilon)
+            more = products.apply(down, kernels.gated(products.apply(gate_up, h)))
+        return kernels.norm(x_TC, more, _weight(a.norm), epsilon=a.epsilon)
 
     def _heads(self, qkv_TO: Tensor, block: Block, *, turn: tuple[Tensor, Tensor]) -> Heads:
         """Queries and keys normed and turned where the layer does so."""
@@ -109,6 +150,14 @@ class Decoder:
         cos, sin = angles.cos() * a.rotary_scale, angles.sin() * a.rotary_scale
         both = torch.cat((cos, cos), -1), torch.cat((-sin, sin), -1)
         return both[0][:, None].to(self.dtype), both[1][:, None].to(self.dtype)
+
+
+def _norms(block: Block) -> tuple[Any, ...]:
+    return block.before_attention, block.before_mlp, block.query_norm, block.key_norm
+
+
+def _weight(norm: Any) -> Any:
+    return norm.weight if norm is not None else None
 
 
 def normed(x: Tensor, norm: Any, *, epsilon: float) -> Tensor:

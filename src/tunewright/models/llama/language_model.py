@@ -22,6 +22,7 @@ from tunewright.models.llama.anatomy import Anatomy
 from tunewright.models.llama.batching import Generator, Limits
 from tunewright.models.llama.body import LlamaPasses
 from tunewright.models.llama.forward import Decoder
+from tunewright.models.llama.kernels import NotCompiled, kernels
 from tunewright.models.score import log_probabilities, score
 from tunewright.models.wording import Decode
 
@@ -30,11 +31,21 @@ class Shared:
     """What all views of one model share: the weights, the adapters and the batch under way."""
 
     def __init__(
-        self, lm: Any, anatomy: Anatomy, *, limits: Limits, decode: Decode | None, live: bool, base_digest: str | None
+        self,
+        lm: Any,
+        anatomy: Anatomy,
+        *,
+        limits: Limits,
+        decode: Decode | None,
+        live: bool,
+        base_digest: str | None,
+        compiled: Path | None,
     ) -> None:
         self.lm, self.anatomy, self.live, self.base_digest = lm, anatomy, live, base_digest
         self.decoder = Decoder(anatomy)
         self.decoder.refresh()
+        self.not_compiled = _compile(self.decoder, compiled)
+        """Why the forward computes without compiled kernels, "" where it has them."""
         self.generator = Generator(self.decoder, limits=limits, decode=decode)
         self.adapters: dict[str, Adapter] = {}
         self.identities = itertools.count(2)
@@ -71,6 +82,15 @@ class Shared:
         return self.adapters[name]
 
 
+def _compile(decoder: Decoder, folder: Path | None) -> str:
+    """Give a decoder compiled kernels; the reason where it goes without."""
+    try:
+        decoder.use(kernels(folder, dtype=decoder.dtype, device=decoder.device))
+    except NotCompiled as reason:
+        return str(reason)
+    return ""
+
+
 class LlamaLanguageModel:
     """Scores and generates over the weights of a loaded model; many adapters share them, each row has its own."""
 
@@ -79,8 +99,9 @@ class LlamaLanguageModel:
 
     @property
     def forward(self) -> str:
-        """`tunewright`."""
-        return "tunewright"
+        """`tunewright, compiled` or `tunewright, not compiled: ` and the reason."""
+        why = self.shared.not_compiled
+        return f"tunewright, not compiled: {why}" if why else "tunewright, compiled"
 
     @torch.no_grad()
     def score(self, items: Sequence[ScoreItem]) -> list[list[Scored]]:

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from tunewright.models.llama.kernels import FEW, Kernels
+
 
 class Projection:
     """y [T, O] = x [T, C] W^T + b, over the weights of one or several linear modules."""
@@ -24,6 +26,8 @@ class Projection:
         self.modules = tuple(module.base_layer if hasattr(module, "lora_A") else module for module in modules)
         self.plain = all(type(module) is nn.Linear for module in self.modules)
         self.widths = tuple(module.out_features for module in self.modules)
+        self.kernels: Kernels | None = None
+        """Compute products of few rows, where no history is kept."""
         self._weight: Tensor | None = None
         self._bias: Tensor | None = None
 
@@ -74,16 +78,21 @@ class Projection:
     def product(self, x: Tensor) -> Tensor:
         """x W^T + b."""
         if self.plain:
-            return linear(x, self.weight(), self.bias())
+            return self._linear(x, self.bias())
         found = [module(x) for module in self.modules]
         return torch.cat(found, -1) if len(found) > 1 else found[0]
 
     def bare_product(self, x: Tensor) -> Tensor:
         """x W^T."""
         if self.plain:
-            return linear(x, self.weight())
+            return self._linear(x, None)
         found = [module(x) if module.bias is None else module(x) - module.bias for module in self.modules]
         return torch.cat(found, -1) if len(found) > 1 else found[0]
+
+    def _linear(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        if self.kernels is not None and len(x) <= FEW and not torch.is_grad_enabled():
+            return self.kernels.product(x, self.weight(), bias)
+        return linear(x, self.weight(), bias)
 
 
 def _joined(parts: Sequence[Tensor]) -> Tensor:

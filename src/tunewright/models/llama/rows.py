@@ -14,7 +14,8 @@ from torch import Tensor
 from tunewright.core.language_model import Generated, Request
 from tunewright.models.llama.adapters import Adapter, Alone, Mixed, Stack
 from tunewright.models.llama.attention import Block, attend, attend_blocks, blocks_of
-from tunewright.models.llama.forward import Heads
+from tunewright.models.llama.forward import Decoder, Heads
+from tunewright.models.llama.kernels import Kernels
 from tunewright.models.llama.shelves import STEP, Shelf
 from tunewright.models.wording import Wording
 
@@ -83,7 +84,8 @@ class Stretch:
 class OnShelf:
     """What a pass does on one shelf: rows `start` to `end` of the pass add one token and look at `seen` tokens.
 
-    `hidden`: by window of a layer, bool [R, 1, 1, seen]; `places`: which tokens of the pass lie here, None for all;
+    `lengths` int64 [R]: how many each of them sees; `hidden`: the same by window of a layer, bool [R, 1, 1, seen],
+    empty where compiled kernels compute; `places`: which tokens of the pass lie here, None for all;
     `targets` int64 [n * K]: where their keys go in the flat shelf.
     """
 
@@ -91,6 +93,7 @@ class OnShelf:
     start: int
     end: int
     seen: int
+    lengths: Tensor
     hidden: dict[int | None, Tensor]
     places: Tensor | None
     targets: Tensor
@@ -113,13 +116,13 @@ class Pass:
     windows: tuple[int | None, ...]
     scale: float
     products: Alone | Mixed
+    kernels: Kernels | None
 
     def attend(self, layer: int, heads: Heads) -> Tensor:
         """Write keys and values into the cache, then attention of every part of the pass. Returns [T, H * D]."""
         window = self.windows[layer]
         for here in self.shelves:
-            _write(here, here.shelf.keys[layer], heads.k)
-            _write(here, here.shelf.values[layer], heads.v)
+            self._write(here, layer, heads=heads)
         outs = [self._of_shelf(here, layer, q_THD=heads.q) for here in self.shelves if here.end > here.start]
         outs += [
             self._of_middle(stretch, layer, q_THD=heads.q, hidden=hidden[window]) for stretch, hidden in self.middles
@@ -127,14 +130,28 @@ class Pass:
         if self.fresh_start < len(heads.q):
             fresh = slice(self.fresh_start, None)
             parts = Heads(*(part[fresh] for part in heads))
-            outs.append(attend_blocks(parts, blocks=self.fresh[window], scale=self.scale))
+            outs.append(attend_blocks(parts, blocks=self.fresh[window], scale=self.scale, kernels=self.kernels))
         return outs[0] if len(outs) == 1 else torch.cat(outs)
 
     def _of_shelf(self, here: OnShelf, layer: int, *, q_THD: Tensor) -> Tensor:
         rows = here.end - here.start
+        if self.kernels is not None:
+            own, window = q_THD[here.start : here.end], self.windows[layer]
+            return self.kernels.attend(
+                own, here.shelf, layer=layer, lengths=here.lengths, window=window, scale=self.scale
+            )
         keys, values = (side[layer][:rows, :, : here.seen] for side in (here.shelf.keys, here.shelf.values))
         q = q_THD[here.start : here.end, :, None]
-        return attend(q, keys=keys, values=values, hidden=here.hidden[self.windows[layer]], scale=self.scale).flatten(1)
+        hidden = here.hidden[self.windows[layer]]
+        return attend(Heads(q, keys, values), hidden=hidden, scale=self.scale).flatten(1)
+
+    def _write(self, here: OnShelf, layer: int, *, heads: Heads) -> None:
+        if self.kernels is not None:
+            self.kernels.keep(heads.k, heads.v, here.shelf, layer=layer, targets=here.targets, places=here.places)
+            return
+        for store, part in ((here.shelf.keys[layer], heads.k), (here.shelf.values[layer], heads.v)):
+            own = part if here.places is None else part.index_select(0, here.places)
+            store.view(-1, store.shape[-1]).index_copy_(0, here.targets, own.reshape(-1, own.shape[-1]))
 
     def _of_middle(self, stretch: Stretch, layer: int, *, q_THD: Tensor, hidden: Tensor) -> Tensor:
         shelf, slot = stretch.row.shelf, stretch.row.slot
@@ -142,22 +159,16 @@ class Pass:
         seen = stretch.past + stretch.end - stretch.start
         keys, values = (side[layer][slot : slot + 1, :, :seen] for side in (shelf.keys, shelf.values))
         q = q_THD[stretch.start : stretch.end].transpose(0, 1)[None]
-        return attend(q, keys=keys, values=values, hidden=hidden, scale=self.scale)[0].transpose(0, 1).flatten(1)
-
-
-def _write(here: OnShelf, store: Tensor, part_TKD: Tensor) -> None:
-    own = part_TKD if here.places is None else part_TKD.index_select(0, here.places)
-    store.view(-1, store.shape[-1]).index_copy_(0, here.targets, own.reshape(-1, own.shape[-1]))
+        seen = attend(Heads(q, keys, values), hidden=hidden, scale=self.scale, kernels=self.kernels)
+        return seen[0].transpose(0, 1).flatten(1)
 
 
 def pass_over(
     ready: Sequence[Row],
     stretches: Sequence[tuple[Row, int]],
     *,
-    windows: tuple[int | None, ...],
-    scale: float,
+    decoder: Decoder,
     stack: Any,
-    device: torch.device,
 ) -> Pass:
     """The pass of some rows: `ready` in the order of their shelves and slots; `stretches`: rows and how many tokens.
 
@@ -174,6 +185,7 @@ def pass_over(
     for part in parts:
         tokens += part.row.tokens[part.past : part.past + part.end - part.start]
         positions += range(part.past, part.past + part.end - part.start)
+    device, windows = decoder.device, tuple(block.window for block in decoder.anatomy.layers)
     middles = [part for part in parts if part.past]
     fresh = [part for part in parts if not part.past]
     kinds = set(windows)
@@ -183,7 +195,7 @@ def pass_over(
         stretches=tuple(parts),
         tokens=torch.tensor(tokens, device=device),
         positions=torch.from_numpy(places).to(device),
-        shelves=tuple(_on_shelves(ready, parts, places, kinds, device)),
+        shelves=tuple(_on_shelves(ready, parts, places, set() if decoder.kernels else kinds, device)),
         middles=tuple((part, _behind(part, kinds, device)) for part in middles),
         fresh_start=fresh[0].start if fresh else at,
         fresh={
@@ -193,8 +205,9 @@ def pass_over(
         ends=tuple((row, place) for place, row in enumerate(ready))
         + tuple((p.row, p.end - 1) for p in parts if p.past + p.end - p.start == len(p.row.tokens)),
         windows=windows,
-        scale=scale,
+        scale=decoder.anatomy.scale,
         products=_products(ready, parts, stack, device),
+        kernels=decoder.kernels,
     )
 
 
@@ -220,6 +233,7 @@ def _on_shelves(
                 start,
                 end,
                 seen,
+                torch.from_numpy(lengths).to(device),
                 {kind: _not_seen(lengths, seen, kind, device) for kind in kinds},
                 None if len(shelves) == 1 else torch.from_numpy(np.flatnonzero(here)).to(device),
                 torch.from_numpy(lines.reshape(-1)).to(device),
