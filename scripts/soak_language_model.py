@@ -82,7 +82,9 @@ class Soak:
         numbers = Numbers(weights="fp32", products="fp32", double_quantisation=False)
         model = load(found.path, numbers=numbers)
         self.folders = {name: adapter(model, work / name, at) for at, name in enumerate(NAMES)}
-        self.model: Any = open_language_model(model, decode=self.tokenizer.decode, limits=LIMITS)
+        self.model: Any = open_language_model(
+            model, decode=self.tokenizer.decode, limits=LIMITS, compiled=workspace.compiled
+        )
         self.random = random.Random(seed)
         self.figures, self.loaded = Figures(), dict[str, str]()
         self.under_way: dict[int, tuple[Request, str, Any]] = {}
