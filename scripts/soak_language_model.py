@@ -137,12 +137,13 @@ class Soak:
             ticket = next(self._tickets)
             self.under_way[ticket] = (request, request.adapter, self.model.stream([request]))
             self.advance(ticket)  # a stream asks when its first piece is wanted
-        elif dice < 0.27 and self.under_way:
+        elif 0.25 <= dice < 0.255 and self.under_way:
             ticket = self.random.choice(list(self.under_way))
             self.under_way.pop(ticket)[2].close()
             self.figures.cancelled += 1
         elif self.under_way:
-            self.advance(self.random.choice(list(self.under_way)))
+            for ticket in self.random.sample(list(self.under_way), len(self.under_way) // 2 + 1):
+                self.advance(ticket)
 
     def advance(self, ticket: int) -> None:
         """The next token of one row; the others' come with it."""

@@ -87,7 +87,7 @@ class Decoder:
     def hidden(self, tokens_T: Tensor, positions_T: Tensor, *, attend: Attend, products: Products) -> Tensor:
         """States [T, C] after the last norm."""
         anatomy = self.anatomy
-        x = anatomy.embedding(tokens_T)
+        x: Tensor = anatomy.embedding(tokens_T)
         turn = self._rotation(positions_T)
         if self.kernels is not None and not torch.is_grad_enabled():
             return self._compiled(x, turn, attend=attend, products=products, kernels=self.kernels)
@@ -105,7 +105,7 @@ class Decoder:
         """Scores of the vocabulary [N, V], float32 at least."""
         head: Any = self.anatomy.head
         if self.kernels is not None and len(hidden_NC) <= FEW and not torch.is_grad_enabled():
-            return self.kernels.product(hidden_NC.contiguous(), head.weight, head.bias).float()
+            return self.kernels.product(self.kernels.fitting(hidden_NC), head.weight, head.bias).float()
         logits = linear(hidden_NC, head.weight, head.bias)
         return logits if logits.dtype == torch.float64 else logits.float()
 
@@ -118,7 +118,7 @@ class Decoder:
         for index, block in enumerate(a.layers):
             qkv, out, gate_up, down = self.projections[4 * index : 4 * index + 4]
             h = kernels.norm(x_TC, more, _weight(block.before_attention), epsilon=a.epsilon)
-            joined = products.apply(qkv, h)
+            joined = kernels.fitting(products.apply(qkv, h))
             norms = _weight(block.query_norm), _weight(block.key_norm)
             if block.rotary or norms[0] is not None:
                 own = turn if block.rotary else None
@@ -126,7 +126,7 @@ class Decoder:
             heads = Heads(*joined.unflatten(-1, (-1, a.head_width)).split((a.heads, a.kv_heads, a.kv_heads), 1))
             seen = products.apply(out, attend(index, heads))
             h = kernels.norm(x_TC, seen, _weight(block.before_mlp), epsilon=a.epsilon)
-            more = products.apply(down, kernels.gated(products.apply(gate_up, h)))
+            more = products.apply(down, kernels.gated(kernels.fitting(products.apply(gate_up, h))))
         return kernels.norm(x_TC, more, _weight(a.norm), epsilon=a.epsilon)
 
     def _heads(self, qkv_TO: Tensor, block: Block, *, turn: tuple[Tensor, Tensor]) -> Heads:

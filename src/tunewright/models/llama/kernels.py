@@ -60,10 +60,15 @@ class Kernels:
         self._best = library.best_f32
         self._best.argtypes, self._best.restype = (P, P, P, L, L, N), None
 
+    def fitting(self, tensor: Tensor) -> Tensor:
+        """The tensor as kernels read it: their type, one row behind another; itself where it is so already."""
+        return tensor.to(self.dtype).contiguous()
+
     def norm(self, x_TC: Tensor, more_TC: Tensor | None, weight_C: Tensor, *, epsilon: float) -> Tensor:
         """Root mean square norm of x + more, [T, C]; x becomes that sum."""
         out = torch.empty_like(x_TC)
-        more = more_TC.data_ptr() if more_TC is not None else None
+        added = self.fitting(more_TC) if more_TC is not None else None
+        more = added.data_ptr() if added is not None else None
         rows, width = x_TC.shape
         self._norm(
             x_TC.data_ptr(), more, weight_C.data_ptr(), out.data_ptr(), rows, width, epsilon, torch.get_num_threads()
