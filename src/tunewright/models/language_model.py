@@ -64,9 +64,9 @@ def open_language_model(
                 decode=decode,
                 live=live,
                 base_digest=base_digest,
-                compiled=compiled,
             )
         )
+        own.shared.compile(compiled)
         _check_pass(model, own)
     except Foreign as reason:
         return TransformersLanguageModel(model, decode=decode, reason=str(reason))

@@ -49,10 +49,10 @@ def drawn(*shape: int, dtype: torch.dtype, scale: float = 1.0) -> Tensor:
 def test_norms_and_gates(some: Kernels, rows: int, width: int) -> None:
     x, more, weight = (drawn(*shape, dtype=some.dtype) for shape in ((rows, width), (rows, width), (width,)))
     total = x + more
-    found = some.norm(x, more, weight, epsilon=1e-5)
+    found = some.norm(x, more, weight_C=weight, epsilon=1e-5)
     assert torch.equal(x, total)
     near(found, rms_norm(total, (width,), weight, 1e-5))
-    near(some.norm(x, None, weight, epsilon=1e-5), rms_norm(total, (width,), weight, 1e-5))
+    near(some.norm(x, None, weight_C=weight, epsilon=1e-5), rms_norm(total, (width,), weight, 1e-5))
     both = drawn(rows, 2 * width, dtype=some.dtype, scale=30)
     near(some.gated(both), silu(both[:, :width]) * both[:, width:])
 
@@ -71,7 +71,9 @@ def test_turns(some: Kernels, normed: bool, turning: bool) -> None:
     parts = qkv.clone().unflatten(-1, (-1, width)).split((heads, kept, kept), 1)
     wanted = [rms_norm(part, (width,), weight, 1e-6) if normed else part for part, weight in zip(parts, norms)]
     wanted = [rotated(part, turn) if turning else part for part in wanted]
-    some.turn(qkv, turn if turning else None, norms if normed else (None, None), heads=(heads, kept), epsilon=1e-6)
+    some.turn(
+        qkv, turn if turning else None, norms=norms if normed else (None, None), heads=(heads, kept), epsilon=1e-6
+    )
     near(qkv.unflatten(-1, (-1, width)), torch.cat([*wanted, parts[2]], 1), factor=2)
 
 
@@ -89,7 +91,7 @@ def test_attention_over_the_cache(some: Kernels, heads: int, kept: int, width: i
         for side in (shelf.keys[0], shelf.values[0]):
             side[row, :, :length] = drawn(kept, length, width, dtype=some.dtype)
     lines = [(row * kept + head) * 256 + length - 1 for row, length in enumerate(lengths) for head in range(kept)]
-    some.keep(k, v, shelf, layer=0, targets=torch.tensor(lines), places=None)
+    some.keep(k, v, shelf=shelf, layer=0, targets=torch.tensor(lines), places=None)
     found = some.attend(q, shelf, layer=0, lengths=torch.tensor(lengths), window=window, scale=0.3)
     for row, length in enumerate(lengths):
         assert torch.equal(shelf.keys[0][row, :, length - 1], k[row])
@@ -105,7 +107,7 @@ def test_places_choose_what_is_kept(some: Kernels) -> None:
     shelf = Shelf(Layout(1, 1, 4, some.dtype, CPU), 128)
     shelf.resize(1)
     k, v = drawn(6, 1, 4, dtype=some.dtype), drawn(6, 1, 4, dtype=some.dtype)
-    some.keep(k, v, shelf, layer=0, targets=torch.tensor([3, 0]), places=torch.tensor([5, 2]))
+    some.keep(k, v, shelf=shelf, layer=0, targets=torch.tensor([3, 0]), places=torch.tensor([5, 2]))
     assert torch.equal(shelf.keys[0][0, 0, 3], k[5, 0])
     assert torch.equal(shelf.values[0][0, 0, 0], v[2, 0])
     assert not shelf.keys[0][0, 0, [1, 2, 4]].any()
@@ -129,7 +131,7 @@ def test_softmax_of_what_is_seen(some: Kernels, own: bool) -> None:
 def test_products_of_few_rows(some: Kernels, rows: int, biased: bool) -> None:
     x, weight, bias = (drawn(*shape, dtype=some.dtype) for shape in ((rows, 77), (131, 77), (131,)))
     wanted = x.double() @ weight.double().T + (bias.double() if biased else 0)
-    near(some.product(x, weight, bias if biased else None), wanted.to(some.dtype), factor=2)
+    near(some.product(x, weight, bias_O=bias if biased else None), wanted.to(some.dtype), factor=2)
 
 
 def test_the_best_score_and_its_log_probability(some: Kernels) -> None:

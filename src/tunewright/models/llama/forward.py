@@ -105,7 +105,7 @@ class Decoder:
         """Scores of the vocabulary [N, V], float32 at least."""
         head: Any = self.anatomy.head
         if self.kernels is not None and len(hidden_NC) <= FEW and not torch.is_grad_enabled():
-            return self.kernels.product(self.kernels.fitting(hidden_NC), head.weight, head.bias).float()
+            return self.kernels.product(self.kernels.fitting(hidden_NC), head.weight, bias_O=head.bias).float()
         logits = linear(hidden_NC, head.weight, head.bias)
         return logits if logits.dtype == torch.float64 else logits.float()
 
@@ -117,17 +117,17 @@ class Decoder:
         more: Tensor | None = None
         for index, block in enumerate(a.layers):
             qkv, out, gate_up, down = self.projections[4 * index : 4 * index + 4]
-            h = kernels.norm(x_TC, more, _weight(block.before_attention), epsilon=a.epsilon)
+            h = kernels.norm(x_TC, more, weight_C=_weight(block.before_attention), epsilon=a.epsilon)
             joined = kernels.fitting(products.apply(qkv, h))
             norms = _weight(block.query_norm), _weight(block.key_norm)
             if block.rotary or norms[0] is not None:
                 own = turn if block.rotary else None
-                kernels.turn(joined, own, norms, heads=(a.heads, a.kv_heads), epsilon=a.epsilon)
+                kernels.turn(joined, own, norms=norms, heads=(a.heads, a.kv_heads), epsilon=a.epsilon)
             heads = Heads(*joined.unflatten(-1, (-1, a.head_width)).split((a.heads, a.kv_heads, a.kv_heads), 1))
             seen = products.apply(out, attend(index, heads))
-            h = kernels.norm(x_TC, seen, _weight(block.before_mlp), epsilon=a.epsilon)
+            h = kernels.norm(x_TC, seen, weight_C=_weight(block.before_mlp), epsilon=a.epsilon)
             more = products.apply(down, kernels.gated(kernels.fitting(products.apply(gate_up, h))))
-        return kernels.norm(x_TC, more, _weight(a.norm), epsilon=a.epsilon)
+        return kernels.norm(x_TC, more, weight_C=_weight(a.norm), epsilon=a.epsilon)
 
     def _heads(self, qkv_TO: Tensor, block: Block, *, turn: tuple[Tensor, Tensor]) -> Heads:
         """Queries and keys normed and turned where the layer does so."""

@@ -55,7 +55,7 @@ class Kernels:
     def __init__(self, library: ctypes.CDLL, dtype: torch.dtype) -> None:
         self.dtype = dtype
         self._norm, self._gated, self._turned, self._kept, self._attended, self._softened, self._product = (
-            _function(library, name, SUFFIXES[dtype]) for name in SIGNATURES
+            _function(library, name, suffix=SUFFIXES[dtype]) for name in SIGNATURES
         )
         self._best = library.best_f32
         self._best.argtypes, self._best.restype = (P, P, P, L, L, N), None
@@ -64,7 +64,7 @@ class Kernels:
         """The tensor as kernels read it: their type, one row behind another; itself where it is so already."""
         return tensor.to(self.dtype).contiguous()
 
-    def norm(self, x_TC: Tensor, more_TC: Tensor | None, weight_C: Tensor, *, epsilon: float) -> Tensor:
+    def norm(self, x_TC: Tensor, more_TC: Tensor | None, *, weight_C: Tensor, epsilon: float) -> Tensor:
         """Root mean square norm of x + more, [T, C]; x becomes that sum."""
         out = torch.empty_like(x_TC)
         added = self.fitting(more_TC) if more_TC is not None else None
@@ -86,8 +86,8 @@ class Kernels:
         self,
         qkv_TO: Tensor,
         turn: tuple[Tensor, Tensor] | None,
-        norms: tuple[Tensor | None, Tensor | None],
         *,
+        norms: tuple[Tensor | None, Tensor | None],
         heads: tuple[int, int],
         epsilon: float,
     ) -> None:
@@ -100,7 +100,7 @@ class Kernels:
         self._turned(qkv_TO.data_ptr(), cos, sin, q_norm, k_norm, rows, stride, *heads, width, epsilon, threads)
 
     def keep(
-        self, k_TKD: Tensor, v_TKD: Tensor, shelf: Shelf, *, layer: int, targets: Tensor, places: Tensor | None
+        self, k_TKD: Tensor, v_TKD: Tensor, *, shelf: Shelf, layer: int, targets: Tensor, places: Tensor | None
     ) -> None:
         """Write the tokens `places` (None: all) to lines `targets` int64 [n * K] of a shelf's layer."""
         tokens = len(k_TKD) if places is None else len(places)
@@ -151,7 +151,7 @@ class Kernels:
         self._best(*where, rows, vocabulary, torch.get_num_threads())
         return tokens, values
 
-    def product(self, x_TC: Tensor, weight_OC: Tensor, bias_O: Tensor | None) -> Tensor:
+    def product(self, x_TC: Tensor, weight_OC: Tensor, *, bias_O: Tensor | None) -> Tensor:
         """x W^T + b for at most FEW rows, [T, O]."""
         rows, width = x_TC.shape
         outputs = len(weight_OC)
@@ -162,7 +162,7 @@ class Kernels:
         return out
 
 
-def _function(library: ctypes.CDLL, name: str, suffix: str) -> Any:
+def _function(library: ctypes.CDLL, name: str, *, suffix: str) -> Any:
     found = getattr(library, f"{name}_{suffix}")
     found.argtypes, found.restype = SIGNATURES[name], None
     return found

@@ -39,12 +39,11 @@ class Shared:
         decode: Decode | None,
         live: bool,
         base_digest: str | None,
-        compiled: Path | None,
     ) -> None:
         self.lm, self.anatomy, self.live, self.base_digest = lm, anatomy, live, base_digest
         self.decoder = Decoder(anatomy)
         self.decoder.refresh()
-        self.not_compiled = _compile(self.decoder, compiled)
+        self.not_compiled = "it was not asked for"
         """Why the forward computes without compiled kernels, "" where it has them."""
         self.generator = Generator(self.decoder, limits=limits, decode=decode)
         self.adapters: dict[str, Adapter] = {}
@@ -55,6 +54,14 @@ class Shared:
         self.inside = next(iter(sorted(names)), DEFAULT) if names else None
         """The name of the adapter that PEFT put into the model, None without one."""
         self._own: Adapter | None = None
+
+    def compile(self, folder: Path | None) -> None:
+        """Compute with compiled kernels, that lie in a folder or are put there; without, `not_compiled` says why."""
+        try:
+            self.decoder.use(kernels(folder, dtype=self.decoder.dtype, device=self.decoder.device))
+            self.not_compiled = ""
+        except NotCompiled as reason:
+            self.not_compiled = str(reason)
 
     def renew(self) -> None:
         """See the weights as they are now. With `live` ones, what was remembered of older ones is forgotten."""
@@ -80,15 +87,6 @@ class Shared:
             known = ", ".join(sorted(self.adapters)) or "none"
             raise UserError(f"no adapter is loaded under the name {name!r}.", do=f"Loaded are: {known}.")
         return self.adapters[name]
-
-
-def _compile(decoder: Decoder, folder: Path | None) -> str:
-    """Give a decoder compiled kernels; the reason where it goes without."""
-    try:
-        decoder.use(kernels(folder, dtype=decoder.dtype, device=decoder.device))
-    except NotCompiled as reason:
-        return str(reason)
-    return ""
 
 
 class LlamaLanguageModel:

@@ -91,7 +91,7 @@ class Projection:
 
     def _linear(self, x: Tensor, bias: Tensor | None) -> Tensor:
         if self.kernels is not None and len(x) <= FEW and not torch.is_grad_enabled():
-            return self.kernels.product(self.kernels.fitting(x), self.weight(), bias)
+            return self.kernels.product(self.kernels.fitting(x), self.weight(), bias_O=bias)
         return linear(x, self.weight(), bias)
 
 

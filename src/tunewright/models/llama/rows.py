@@ -147,7 +147,7 @@ class Pass:
 
     def _write(self, here: OnShelf, layer: int, *, heads: Heads) -> None:
         if self.kernels is not None:
-            self.kernels.keep(heads.k, heads.v, here.shelf, layer=layer, targets=here.targets, places=here.places)
+            self.kernels.keep(heads.k, heads.v, shelf=here.shelf, layer=layer, targets=here.targets, places=here.places)
             return
         for store, part in ((here.shelf.keys[layer], heads.k), (here.shelf.values[layer], heads.v)):
             own = part if here.places is None else part.index_select(0, here.places)
