@@ -10,6 +10,10 @@
 #include <cstring>
 #include <vector>
 
+#if defined(__AVX512BF16__)
+#include <immintrin.h>
+#endif
+
 namespace {
 
 constexpr long FEW = 4;           // most rows of a product
@@ -367,9 +371,73 @@ void few_rows(const float *x, const T *weight, const T *bias, T *out, long outpu
   }
 }
 
+#if defined(__AVX512BF16__)
+constexpr long MANY = 32;  // most rows of a product in bfloat16
+constexpr long STRIDE = 32;
+
+// Eight rows of x against two lines of the weights, as sums of pairs of bfloat16 in float32: sums[line][row].
+inline void eight_rows(const uint16_t *x, const uint16_t *one, const uint16_t *other, float *sums, long width) {
+  __m512 found[16];
+#pragma GCC unroll 16
+  for (int at = 0; at < 16; at++) found[at] = _mm512_setzero_ps();
+  for (long c = 0; c < width; c += STRIDE) {
+    __m512bh left = reinterpret_cast<__m512bh>(_mm512_loadu_si512(one + c));
+    __m512bh right = reinterpret_cast<__m512bh>(_mm512_loadu_si512(other + c));
+#pragma GCC unroll 8
+    for (int row = 0; row < 8; row++) {
+      __m512bh own = reinterpret_cast<__m512bh>(_mm512_loadu_si512(x + row * width + c));
+      found[row] = _mm512_dpbf16_ps(found[row], left, own);
+      found[8 + row] = _mm512_dpbf16_ps(found[8 + row], right, own);
+    }
+  }
+  V16 parts[16];
+  std::memcpy(parts, found, sizeof(parts));
+#pragma GCC unroll 8
+  for (int t = 0; t < 8; t++) parts[t] = folded<1>(parts[2 * t], parts[2 * t + 1]);
+#pragma GCC unroll 4
+  for (int t = 0; t < 4; t++) parts[t] = folded<2>(parts[2 * t], parts[2 * t + 1]);
+#pragma GCC unroll 2
+  for (int t = 0; t < 2; t++) parts[t] = folded<4>(parts[2 * t], parts[2 * t + 1]);
+  V16 all = folded<8>(parts[0], parts[1]);
+  std::memcpy(sums, &all, sizeof(all));
+}
+
+void many_rows(const uint16_t *x, const uint16_t *weight, const uint16_t *bias, uint16_t *out, long rows, long outputs,
+               long width, int threads) {
+#pragma omp parallel for schedule(static) num_threads(threads)
+  for (long o = 0; o < outputs; o += 2) {
+    long last = std::min(o + 1, outputs - 1);
+    for (long first = 0; first < rows; first += 8) {
+      float sums[16];
+      eight_rows(x + first * width, weight + o * width, weight + last * width, sums, width);
+      for (long line = o; line <= last; line++) {
+        float added = bias == nullptr ? 0.0f : wide(bias[line]);
+        for (long row = first; row < std::min(rows, first + 8); row++)
+          put(out[row * outputs + line], sums[(line - o) * 8 + row - first] + added);
+      }
+    }
+  }
+}
+#endif
+
 // out = x weight^T + bias for at most FEW rows: reads each weight once.
+#if defined(__AVX512BF16__)
+void product_of_many(const uint16_t *x, const uint16_t *weight, const uint16_t *bias, uint16_t *out, long rows,
+                     long outputs, long width, int threads) {
+  static thread_local std::vector<uint16_t> memory;  // rows that are not there count as zeros
+  memory.assign((rows + 7) / 8 * 8 * width, 0);
+  std::memcpy(memory.data(), x, rows * width * sizeof(uint16_t));
+  many_rows(memory.data(), weight, bias, out, rows, outputs, width, threads);
+}
+#endif
+
 template <class T>
 void product(const T *x, const T *weight, const T *bias, T *out, long rows, long outputs, long width, int threads) {
+#if defined(__AVX512BF16__)
+  if constexpr (sizeof(T) == sizeof(uint16_t)) {
+    if (rows > 2 && width % STRIDE == 0) return product_of_many(x, weight, bias, out, rows, outputs, width, threads);
+  }
+#endif
   static thread_local std::vector<float> memory;
   memory.resize(rows * width);
   float *own = memory.data();
@@ -401,6 +469,15 @@ extern "C" void best_f32(const float *scores, int64_t *tokens, float *log_probab
     tokens[row] = found;
     log_probabilities[row] = -std::log(sum);
   }
+}
+
+// How many rows `product_bf16` takes on this processor.
+extern "C" int rows_at_most() {
+#if defined(__AVX512BF16__)
+  return MANY;
+#else
+  return FEW;
+#endif
 }
 
 #define OF_TYPE(T, NAME)                                                                                               \
