@@ -104,7 +104,7 @@ class Decoder:
     def logits(self, hidden_NC: Tensor) -> Tensor:
         """Scores of the vocabulary [N, V], float32 at least."""
         head: Any = self.anatomy.head
-        if self.kernels is not None and len(hidden_NC) <= FEW and not torch.is_grad_enabled():
+        if self.kernels is not None and self.kernels.takes(hidden_NC) and not torch.is_grad_enabled():
             return self.kernels.product(self.kernels.fitting(hidden_NC), head.weight, bias_O=head.bias).float()
         logits = linear(hidden_NC, head.weight, head.bias)
         return logits if logits.dtype == torch.float64 else logits.float()

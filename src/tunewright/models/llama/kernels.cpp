@@ -372,17 +372,23 @@ void few_rows(const float *x, const T *weight, const T *bias, T *out, long outpu
 }
 
 #if defined(__AVX512BF16__)
-constexpr long MANY = 32;  // most rows of a product in bfloat16
-constexpr long STRIDE = 32;
+constexpr long MANY = 16;    // most rows of a product in bfloat16: beyond, the library is as fast
+constexpr long STRIDE = 32;  // values of bfloat16 in a vector
+constexpr long LINES_AHEAD = 4;
 
-// Eight rows of x against two lines of the weights, as sums of pairs of bfloat16 in float32: sums[line][row].
-inline void eight_rows(const uint16_t *x, const uint16_t *one, const uint16_t *other, float *sums, long width) {
+// Eight rows of x against two lines of the weights, as sums of pairs of bfloat16 in float32: sums[line][row]. Asks for
+// the weights `soon` values further, where that is not 0: without it the threads wait for memory more than half the time.
+inline void eight_rows(const uint16_t *x, const uint16_t *one, const uint16_t *other, float *sums, long width, long soon) {
   __m512 found[16];
 #pragma GCC unroll 16
   for (int at = 0; at < 16; at++) found[at] = _mm512_setzero_ps();
   for (long c = 0; c < width; c += STRIDE) {
     __m512bh left = reinterpret_cast<__m512bh>(_mm512_loadu_si512(one + c));
     __m512bh right = reinterpret_cast<__m512bh>(_mm512_loadu_si512(other + c));
+    if (soon != 0) {
+      __builtin_prefetch(one + c + soon);
+      __builtin_prefetch(other + c + soon);
+    }
 #pragma GCC unroll 8
     for (int row = 0; row < 8; row++) {
       __m512bh own = reinterpret_cast<__m512bh>(_mm512_loadu_si512(x + row * width + c));
@@ -409,7 +415,8 @@ void many_rows(const uint16_t *x, const uint16_t *weight, const uint16_t *bias, 
     long last = std::min(o + 1, outputs - 1);
     for (long first = 0; first < rows; first += 8) {
       float sums[16];
-      eight_rows(x + first * width, weight + o * width, weight + last * width, sums, width);
+      long soon = first == 0 ? LINES_AHEAD * width : 0;
+      eight_rows(x + first * width, weight + o * width, weight + last * width, sums, width, soon);
       for (long line = o; line <= last; line++) {
         float added = bias == nullptr ? 0.0f : wide(bias[line]);
         for (long row = first; row < std::min(rows, first + 8); row++)
@@ -418,10 +425,7 @@ void many_rows(const uint16_t *x, const uint16_t *weight, const uint16_t *bias, 
     }
   }
 }
-#endif
 
-// out = x weight^T + bias for at most FEW rows: reads each weight once.
-#if defined(__AVX512BF16__)
 void product_of_many(const uint16_t *x, const uint16_t *weight, const uint16_t *bias, uint16_t *out, long rows,
                      long outputs, long width, int threads) {
   static thread_local std::vector<uint16_t> memory;  // rows that are not there count as zeros
@@ -431,6 +435,7 @@ void product_of_many(const uint16_t *x, const uint16_t *weight, const uint16_t *
 }
 #endif
 
+// out = x weight^T + bias for at most rows_at_most() rows: reads each weight once.
 template <class T>
 void product(const T *x, const T *weight, const T *bias, T *out, long rows, long outputs, long width, int threads) {
 #if defined(__AVX512BF16__)
@@ -471,13 +476,13 @@ extern "C" void best_f32(const float *scores, int64_t *tokens, float *log_probab
   }
 }
 
-// How many rows `product_bf16` takes on this processor.
-extern "C" int rows_at_most() {
+// How many rows a product of lines of `width` bfloat16 numbers (`narrow`), or of others, takes on this processor.
+extern "C" long rows_at_most(long width, int narrow) {
 #if defined(__AVX512BF16__)
-  return MANY;
-#else
-  return FEW;
+  if (narrow && width % STRIDE == 0) return MANY;
 #endif
+  (void)width, (void)narrow;
+  return FEW;
 }
 
 #define OF_TYPE(T, NAME)                                                                                               \

@@ -24,8 +24,6 @@ from tunewright.core import machine
 from tunewright.models.llama.shelves import Shelf
 
 SOURCE = Path(__file__).with_name("kernels.cpp")
-FEW = 4
-"""Most rows of a product here: beyond, arithmetic binds and the library's products are faster (docs/lab.md)."""
 WIDEST = 512
 """Most values of a head."""
 COMPILE_S = 120
@@ -57,6 +55,9 @@ class Kernels:
         self._norm, self._gated, self._turned, self._kept, self._attended, self._softened, self._product = (
             _function(library, name, suffix=SUFFIXES[dtype]) for name in SIGNATURES
         )
+        self._at_most = library.rows_at_most
+        self._at_most.argtypes, self._at_most.restype = (L, N), L
+        self._limits: dict[int, int] = {}
         self._best = library.best_f32
         self._best.argtypes, self._best.restype = (P, P, P, L, L, N), None
 
@@ -151,8 +152,17 @@ class Kernels:
         self._best(*where, rows, vocabulary, torch.get_num_threads())
         return tokens, values
 
+    def takes(self, x: Tensor) -> bool:
+        """True when `product` takes x: two dimensions, and so few rows that it is faster than the library's product."""
+        if x.dim() != 2:
+            return False
+        rows, width = x.shape
+        if width not in self._limits:
+            self._limits[width] = self._at_most(width, self.dtype == torch.bfloat16)
+        return bool(rows <= self._limits[width])
+
     def product(self, x_TC: Tensor, weight_OC: Tensor, *, bias_O: Tensor | None) -> Tensor:
-        """x W^T + b for at most FEW rows, [T, O]."""
+        """x W^T + b, [T, O], for an x that `takes` allows."""
         rows, width = x_TC.shape
         outputs = len(weight_OC)
         out = x_TC.new_empty(rows, outputs)

@@ -90,7 +90,7 @@ class Projection:
         return torch.cat(found, -1) if len(found) > 1 else found[0]
 
     def _linear(self, x: Tensor, bias: Tensor | None) -> Tensor:
-        if self.kernels is not None and len(x) <= FEW and not torch.is_grad_enabled():
+        if self.kernels is not None and self.kernels.takes(x) and not torch.is_grad_enabled():
             return self.kernels.product(self.kernels.fitting(x), self.weight(), bias_O=bias)
         return linear(x, self.weight(), bias)
 
