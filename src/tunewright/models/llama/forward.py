@@ -16,7 +16,7 @@ from torch.nn.functional import linear, rms_norm
 from transformers.activations import SiLUActivation
 
 from tunewright.models.llama.anatomy import Anatomy, Block
-from tunewright.models.llama.kernels import FEW, WIDEST, Kernels, NotCompiled
+from tunewright.models.llama.kernels import WIDEST, Kernels, NotCompiled
 from tunewright.models.llama.projection import Projection
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from tunewright.models.llama.kernels import FEW, Kernels
+from tunewright.models.llama.kernels import Kernels
 
 
 class Projection:
