@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.functional import rms_norm, scaled_dot_product_attention, silu
+from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention, silu
 
 from tests.models.llama.adapters import by_peft, saved
 from tests.models.llama.families import FAMILIES, ids, model_of
@@ -20,6 +20,7 @@ from tests.models.llama.test_parity import cached_logits, logits_alone, opened
 from tunewright.core.language_model import BASE, Request
 from tunewright.models.llama.forward import rotated
 from tunewright.models.llama.kernels import Kernels, NotCompiled, kernels
+from tunewright.models.llama.lows import Lows, joined, lows_of, nothing
 from tunewright.models.llama.shelves import Layout, Shelf
 
 CPU = torch.device("cpu")
@@ -139,6 +140,56 @@ def test_products_of_few_rows(some: Kernels, width: int, biased: bool) -> None:
         wanted = x.double() @ weight.double().T + (bias.double() if bias is not None else 0)
         near(some.product(x, weight, bias_O=bias), wanted.to(some.dtype), factor=2)
     assert not some.takes(drawn(1, 1, width, dtype=some.dtype))
+
+
+def lows_and_reference(
+    ranks: list[tuple[int, ...]], widths: tuple[int, ...], width: int, dtype: torch.dtype
+) -> tuple[Lows, list[tuple[Tensor, Tensor]]]:
+    """Some adapters of maps with these ranks and widths, for kernels and as plain matrices."""
+    plain = []
+    for own in ranks:
+        blocks = [torch.randn(wide, rank) for wide, rank in zip(widths, own, strict=True)]
+        plain.append((drawn(sum(own), width, dtype=dtype, scale=0.1), torch.block_diag(*blocks).to(dtype)))
+    parts = [lows_of(*each, ranks=own, widths=widths) for each, own in zip(plain, ranks, strict=True)]
+    return joined([*parts, nothing(widths)]), plain
+
+
+@pytest.mark.parametrize("width", [77, 96])
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 9, 16, 37])
+def test_what_adapters_add_to_each_row(some: Kernels, rows: int, width: int) -> None:
+    """Odd ranks, a map without one, outputs that fill no vector; rows with an adapter, with an empty one, with none."""
+    widths, ranks = (37, 16, 50), [(3, 0, 8), (16, 16, 16), (1, 5, 0)]
+    lows, plain = lows_and_reference(ranks, widths, width, some.dtype)
+    whose = torch.randint(0, len(plain) + 2, (rows,))
+    weight, bias = drawn(sum(widths), width, dtype=some.dtype), drawn(sum(widths), dtype=some.dtype)
+    x = drawn(rows, width, dtype=some.dtype)
+    wanted = (x.double() @ weight.double().T + bias.double()).to(some.dtype).double()
+    for row, number in enumerate(whose.tolist()):
+        if number < len(plain):
+            down, up = plain[number]
+            wanted[row] += up.double() @ (down.double() @ x[row].double()).to(some.dtype).double()
+    unchanged = linear(x, weight, bias)
+    added = unchanged.clone()
+    some.add(added, x, lows=lows, whose=whose)
+    near(added, wanted.to(some.dtype), factor=3)
+    assert torch.equal(added[whose > 2], unchanged[whose > 2])
+    if some.takes(x):
+        found = some.product(x, weight, bias_O=bias, added=(lows, whose))
+        near(found, wanted.to(some.dtype), factor=3)
+        if rows > 2:
+            without = some.product(x, weight, bias_O=bias)
+            assert torch.equal(found[whose > 2], without[whose > 2])
+
+
+def test_no_row_sees_what_another_ones_adapter_makes(some: Kernels) -> None:
+    lows, _ = lows_and_reference([(16,), (16,)], (64,), 64, some.dtype)
+    x, weight = drawn(6, 64, dtype=some.dtype), drawn(64, 64, dtype=some.dtype)
+    whose = torch.tensor([0, 1, 0, 3, 1, 2])
+    before = some.product(x[:4], weight, bias_O=None, added=(lows, whose[:4]))
+    x[1] = torch.nan
+    after = some.product(x[:4], weight, bias_O=None, added=(lows, whose[:4]))
+    assert after[1].isnan().all()
+    assert torch.equal(after[[0, 2, 3]], before[[0, 2, 3]])
 
 
 def test_the_best_score_and_its_log_probability(some: Kernels) -> None:

@@ -16,6 +16,7 @@ from peft.utils.integrations import dequantize_module_weight
 from torch import Tensor
 
 from tunewright.models.llama.anatomy import Anatomy
+from tunewright.models.llama.lows import Lows, joined, lows_of, nothing
 from tunewright.models.llama.projection import Projection
 
 DEFAULT = "default"
@@ -25,10 +26,14 @@ SPAN = 64
 
 @dataclass(frozen=True)
 class Part:
-    """What an adapter adds to one projection: `down` [R, C], `up` [O, R] scaled; `factor` [O] of DoRA or None."""
+    """What an adapter adds to one projection: `down` [R, C], `up` [O, R] scaled; `factor` [O] of DoRA or None.
+
+    `ranks`: how many of the R belong to each map of the projection.
+    """
 
     down: Tensor
     up: Tensor
+    ranks: tuple[int, ...]
     factor: Tensor | None = None
 
 
@@ -48,6 +53,25 @@ class Adapter:
         tensors = [t for part in self.parts if part is not None for t in (part.down, part.up, part.factor)]
         return all(bool(torch.isfinite(tensor).all()) for tensor in tensors if tensor is not None)
 
+    def lows(self, projection: Projection) -> Lows | None:
+        """What it adds to a projection as kernels read it; None where DoRA multiplies the whole product."""
+        if projection.index not in self._lows:
+            self._lows[projection.index] = _lows(self.parts[projection.index], projection)
+        return self._lows[projection.index]
+
+    @cached_property
+    def _lows(self) -> dict[int, Lows | None]:
+        return {}
+
+
+def _lows(part: Part | None, projection: Projection) -> Lows | None:
+    if part is None:
+        return nothing(projection.widths)
+    if part.factor is not None:
+        return None
+    with torch.no_grad():
+        return lows_of(part.down.detach(), part.up.detach(), ranks=part.ranks, widths=projection.widths)
+
 
 @dataclass(frozen=True)
 class Low:
@@ -65,16 +89,16 @@ def part_of(maps: Sequence[Low | None], projection: Projection) -> Part | None:
         return None
     first = next(one for one in maps if one is not None)
     down = torch.cat([one.a for one in maps if one is not None])
+    ranks = tuple(len(one.a) if one is not None else 0 for one in maps)
     blocks, at, total = [], 0, len(down)
-    for one, wide in zip(maps, projection.widths, strict=True):
-        rank = len(one.a) if one is not None else 0
+    for one, wide, rank in zip(maps, projection.widths, ranks, strict=True):
         own = one.b * one.scale if one is not None else first.b.new_zeros(wide, 0)
         blocks.append(torch.nn.functional.pad(own, (at, total - at - rank)))
         at += rank
     factor = None
     if any(one is not None and one.magnitude is not None for one in maps):
         factor = torch.cat([_factor(*each) for each in zip(maps, projection.modules, projection.widths, strict=True)])
-    return Part(down, torch.cat(blocks), factor)
+    return Part(down, torch.cat(blocks), ranks, factor)
 
 
 def _factor(one: Low | None, module: Any, wide: int) -> Tensor:
@@ -123,14 +147,19 @@ class Alone:
 
     def __init__(self, adapter: Adapter | None) -> None:
         self.adapter = adapter
+        self._whose = torch.zeros(0, dtype=torch.long)
 
     def apply(self, projection: Projection, x_TC: Tensor) -> Tensor:
         """y [T, O] of a projection with the adapter."""
         part = self.adapter.parts[projection.index] if self.adapter is not None else None
-        if part is None:
+        if part is None or self.adapter is None:
             return projection.product(x_TC)
         if part.factor is not None:
             return _with_factor(projection, x_TC, part)
+        if projection.compiled(x_TC) and (lows := self.adapter.lows(projection)) is not None:
+            if len(self._whose) != len(x_TC):
+                self._whose = torch.zeros(len(x_TC), dtype=torch.long)
+            return projection.product(x_TC, added=(lows, self._whose))
         return added(projection.product(x_TC), low_TR=x_TC @ part.down.T, up_OR=part.up)
 
 
@@ -142,11 +171,29 @@ def added(y_TO: Tensor, *, low_TR: Tensor, up_OR: Tensor) -> Tensor:
 
 
 class Stack:
-    """Several adapters side by side, for tokens that each have their own. Columns of others are set to 0 in between."""
+    """Several adapters for tokens that each have their own.
+
+    Without kernels they lie side by side, and columns of others are set to 0 in between.
+    """
 
     def __init__(self, adapters: Sequence[Adapter]) -> None:
         self.adapters = tuple(adapters)
-        self.parts = tuple(_side_by_side([one.parts[at] for one in adapters]) for at in range(len(adapters[0].parts)))
+        self._parts: dict[int, Stacked | None] = {}
+        self._lows: dict[int, Lows | None] = {}
+
+    def part(self, index: int) -> Stacked | None:
+        """The adapters of a projection side by side."""
+        if index not in self._parts:
+            self._parts[index] = _side_by_side([one.parts[index] for one in self.adapters])
+        return self._parts[index]
+
+    def lows(self, projection: Projection) -> Lows | None:
+        """The same as kernels read it; None where DoRA multiplies the whole product."""
+        if projection.index not in self._lows:
+            parts = [adapter.lows(projection) for adapter in self.adapters]
+            there = [part for part in parts if part is not None]
+            self._lows[projection.index] = joined(there) if len(there) == len(parts) else None
+        return self._lows[projection.index]
 
 
 @dataclass(frozen=True)
@@ -188,23 +235,39 @@ class Mixed:
 
     def apply(self, projection: Projection, x_TC: Tensor) -> Tensor:
         """y [T, O] of a projection; no value of one token's adapter reaches another token."""
-        part = self.stack.parts[projection.index]
-        if part is None:
+        if all(adapter.parts[projection.index] is None for adapter in self.stack.adapters):
             return projection.product(x_TC)
+        lows = self.stack.lows(projection) if projection.with_kernels else None
+        if lows is None or projection.kernels is None:
+            return self._side_by_side(projection, x_TC)
+        if not self.spans and projection.compiled(x_TC):
+            return projection.product(x_TC, added=(lows, self.whose))
+        y, rows = projection.product(x_TC), len(self.whose)
+        if rows:
+            projection.kernels.add(y[:rows], x_TC[:rows], lows=lows, whose=self.whose)
+        self._add_spans(y, x_TC, projection)
+        return y
+
+    def _side_by_side(self, projection: Projection, x_TC: Tensor) -> Tensor:
+        part = self.stack.part(projection.index)
+        assert part is not None, "some adapter changes the projection"
         y = projection.product(x_TC) if part.factors is None else projection.bare_product(x_TC)
         rows = len(self.whose)
         if rows:
             low = (x_TC[:rows] @ part.down.T).masked_fill_(self._not_own(part.ranks), 0)
             y[:rows].addmm_(low, part.up.T)
+        self._add_spans(y, x_TC, projection)
+        return y if part.factors is None else self._scaled(y, projection, factors=part.factors)
+
+    def _add_spans(self, y_TO: Tensor, x_TC: Tensor, projection: Projection) -> None:
         for start, end, adapter in self.spans:
             own = adapter.parts[projection.index] if adapter is not None else None
             if own is not None:
-                wide = min(-(-(end - start) // SPAN) * SPAN, len(y))
-                first = min(start, len(y) - wide)
+                wide = min(-(-(end - start) // SPAN) * SPAN, len(y_TO))
+                first = min(start, len(y_TO) - wide)
                 low = x_TC[first : first + wide] @ own.down.T
                 low[: start - first], low[end - first :] = 0, 0
-                y[first : first + wide].addmm_(low, own.up.T)
-        return y if part.factors is None else self._scaled(y, projection, factors=part.factors)
+                y_TO[first : first + wide].addmm_(low, own.up.T)
 
     def _not_own(self, ranks: tuple[int, ...]) -> Tensor:
         """True where a column belongs to another token's adapter, [rows, sum of ranks]."""

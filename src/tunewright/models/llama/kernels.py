@@ -1,6 +1,6 @@
 """Compiled work of the forward on a processor: norms, gates, turns, attention over the cache, products of few rows.
 
-`kernels.cpp` beside this file is compiled once a machine by its C++ compiler (some seconds) and kept in a folder.
+The C++ files in `native/` are compiled once a machine by its compiler (some seconds) and kept in a folder.
 Without a compiler, or without a folder, the forward computes the same in the library's own operations, and its record
 says so.
 Shapes: T tokens, C width, H query heads, K key-value heads, D head width, R rows of a shelf, X capacity of a slot.
@@ -21,9 +21,11 @@ import torch
 from torch import Tensor
 
 from tunewright.core import machine
+from tunewright.models.llama.lows import Lows
 from tunewright.models.llama.shelves import Shelf
 
-SOURCE = Path(__file__).with_name("kernels.cpp")
+NATIVE_FOLDER = Path(__file__).with_name("native")
+SOURCE = NATIVE_FOLDER / "kernels.cpp"
 WIDEST = 512
 """Most values of a head."""
 COMPILE_S = 120
@@ -39,7 +41,7 @@ SIGNATURES: dict[str, tuple[Any, ...]] = {
     "kept": (P, P, L, P, P, P, P, L, L, L),
     "attended": (P, L, P, P, P, P, L, L, L, L, L, L, F, N),
     "softened": (P, P, L, L, L, L, L, F, N),
-    "product": (P, P, P, P, L, L, L, N),
+    "product": (P, P, P, P, L, L, L, P, P, P, L, L, L, N),
 }
 
 
@@ -161,15 +163,35 @@ class Kernels:
             self._limits[width] = self._at_most(width, self.dtype == torch.bfloat16)
         return bool(rows <= self._limits[width])
 
-    def product(self, x_TC: Tensor, weight_OC: Tensor, *, bias_O: Tensor | None) -> Tensor:
-        """x W^T + b, [T, O], for an x that `takes` allows."""
-        rows, width = x_TC.shape
-        outputs = len(weight_OC)
-        out = x_TC.new_empty(rows, outputs)
+    def product(
+        self, x_TC: Tensor, weight_OC: Tensor, *, bias_O: Tensor | None, added: tuple[Lows, Tensor] | None = None
+    ) -> Tensor:
+        """x W^T + b, [T, O], for an x that `takes` allows; `added`: what adapters add, and whose (int64 [T])."""
+        out = x_TC.new_empty(len(x_TC), len(weight_OC))
         bias = bias_O.data_ptr() if bias_O is not None else None
-        threads = torch.get_num_threads()
-        self._product(x_TC.data_ptr(), weight_OC.data_ptr(), bias, out.data_ptr(), rows, outputs, width, threads)
+        self._call_product(x_TC, weight_OC.data_ptr(), bias, out_TO=out, added=added)
         return out
+
+    def add(self, out_TO: Tensor, x_TC: Tensor, *, lows: Lows, whose: Tensor) -> None:
+        """Add to out what each row's adapter makes of x. For any number of rows; out is contiguous."""
+        self._call_product(self.fitting(x_TC), None, None, out_TO=out_TO, added=(lows, whose))
+
+    def _call_product(
+        self,
+        x_TC: Tensor,
+        weight: int | None,
+        bias: int | None,
+        *,
+        out_TO: Tensor,
+        added: tuple[Lows, Tensor] | None,
+    ) -> None:
+        more: tuple[Any, ...] = (None, None, None, 0, 0, 0)
+        if added is not None:
+            lows, whose = added
+            more = (whose.data_ptr(), *lows.addresses)
+        (rows, width), outputs = x_TC.shape, out_TO.shape[1]
+        where = x_TC.data_ptr(), weight, bias, out_TO.data_ptr()
+        self._product(*where, rows, outputs, width, *more, torch.get_num_threads())
 
 
 def _function(library: ctypes.CDLL, name: str, *, suffix: str) -> Any:
@@ -227,7 +249,8 @@ def _fingerprint(compiler: str) -> str:
         if (abilities.exists())
         else [platform.processor(), platform.machine()]
     )
-    parts = [SOURCE.read_text(), repr((NATIVE, COMMON)), described, *flags]
+    sources = [path.read_text(encoding="utf-8") for path in sorted(NATIVE_FOLDER.iterdir())]
+    parts = [*sources, repr((NATIVE, COMMON)), described, *flags]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from tunewright.models.llama.kernels import Kernels
+from tunewright.models.llama.lows import Lows
 
 
 class Projection:
@@ -75,10 +76,19 @@ class Projection:
             )
         return self._bias
 
-    def product(self, x: Tensor) -> Tensor:
-        """x W^T + b."""
+    @property
+    def with_kernels(self) -> bool:
+        """True when kernels may add what adapters change: over plain weights, where no history is kept."""
+        return self.plain and self.kernels is not None and not torch.is_grad_enabled()
+
+    def compiled(self, x: Tensor) -> bool:
+        """True when kernels compute the product of x, and what adapters add to it."""
+        return self.with_kernels and self.kernels is not None and self.kernels.takes(x)
+
+    def product(self, x: Tensor, *, added: tuple[Lows, Tensor] | None = None) -> Tensor:
+        """x W^T + b; where kernels compute it, with what adapters add to each row."""
         if self.plain:
-            return self._linear(x, self.bias())
+            return self._linear(x, self.bias(), added=added)
         found = [module(x) for module in self.modules]
         return torch.cat(found, -1) if len(found) > 1 else found[0]
 
@@ -89,9 +99,9 @@ class Projection:
         found = [module(x) if module.bias is None else module(x) - module.bias for module in self.modules]
         return torch.cat(found, -1) if len(found) > 1 else found[0]
 
-    def _linear(self, x: Tensor, bias: Tensor | None) -> Tensor:
-        if self.kernels is not None and self.kernels.takes(x) and not torch.is_grad_enabled():
-            return self.kernels.product(self.kernels.fitting(x), self.weight(), bias_O=bias)
+    def _linear(self, x: Tensor, bias: Tensor | None, *, added: tuple[Lows, Tensor] | None = None) -> Tensor:
+        if self.kernels is not None and self.compiled(x):
+            return self.kernels.product(self.kernels.fitting(x), self.weight(), bias_O=bias, added=added)
         return linear(x, self.weight(), bias)
 
 
