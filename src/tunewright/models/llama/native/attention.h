@@ -41,13 +41,7 @@ inline void dots(const float *queries, const float *tile, float *scores, long co
 #pragma GCC unroll 8
         for (int at = 1; at < D / 16; at++) sums[t] += q[at] * k[at];
       }
-#pragma GCC unroll 8
-      for (int t = 0; t < 8; t++) sums[t] = folded<1>(sums[2 * t], sums[2 * t + 1]);
-#pragma GCC unroll 4
-      for (int t = 0; t < 4; t++) sums[t] = folded<2>(sums[2 * t], sums[2 * t + 1]);
-#pragma GCC unroll 2
-      for (int t = 0; t < 2; t++) sums[t] = folded<4>(sums[2 * t], sums[2 * t + 1]);
-      V16 found = folded<8>(sums[0], sums[1]);
+      V16 found = summed(sums);
       std::memcpy(scores + g * apart + start, &found, rows * sizeof(float));
     }
   }

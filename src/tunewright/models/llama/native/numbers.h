@@ -95,6 +95,17 @@ template <int B> inline V16 folded(V16 a, V16 b) {
 #undef OWN
 }
 
+// The sums of sixteen vectors' lanes, in order; the vectors are used up.
+inline V16 summed(V16 *parts) {
+#pragma GCC unroll 8
+  for (int t = 0; t < 8; t++) parts[t] = folded<1>(parts[2 * t], parts[2 * t + 1]);
+#pragma GCC unroll 4
+  for (int t = 0; t < 4; t++) parts[t] = folded<2>(parts[2 * t], parts[2 * t + 1]);
+#pragma GCC unroll 2
+  for (int t = 0; t < 2; t++) parts[t] = folded<4>(parts[2 * t], parts[2 * t + 1]);
+  return folded<8>(parts[0], parts[1]);
+}
+
 // e^(x - highest) in place; the sum of it. A row that sees nothing has no number: its sum is NaN.
 inline float raised(float *own, long count) {
   float highest = -INFINITY, sum = 0;

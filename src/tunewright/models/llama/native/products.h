@@ -75,13 +75,7 @@ inline V16 four_by_four(const uint16_t *const *x, const uint16_t *const *lines, 
   }
   V16 parts[16];
   std::memcpy(parts, found, sizeof(parts));
-#pragma GCC unroll 8
-  for (int t = 0; t < 8; t++) parts[t] = folded<1>(parts[2 * t], parts[2 * t + 1]);
-#pragma GCC unroll 4
-  for (int t = 0; t < 4; t++) parts[t] = folded<2>(parts[2 * t], parts[2 * t + 1]);
-#pragma GCC unroll 2
-  for (int t = 0; t < 2; t++) parts[t] = folded<4>(parts[2 * t], parts[2 * t + 1]);
-  return folded<8>(parts[0], parts[1]);
+  return summed(parts);
 }
 
 // Sums of `count` rows (at most four; `x` names four) with lines from `first` to `end`, at most LINES, four at a time:
