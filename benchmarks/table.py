@@ -38,10 +38,10 @@ BEGIN, END = "<!-- table -->", "<!-- end of table -->"
 
 
 def join(pieces: Path) -> None:
-    """Write the JSON and the table from the pieces that are there; the data set's figures join where measured."""
+    """Write the JSON and the table from the pieces that are there; what has none stays as it was."""
     known = json.loads(BENCHMARKS.read_text(encoding="utf-8")) if BENCHMARKS.exists() else {}
     training = {target: of_target(pieces, target) for target in TARGETS}
-    known["training"] = {target: found for target, found in training.items() if found}
+    known["training"] = known.get("training", {}) | {target: found for target, found in training.items() if found}
     if found := of_generating(pieces):
         known |= found
     if (pieces / "data.json").exists():

@@ -33,6 +33,16 @@ def short_files(tree: Path) -> list[str]:
     return [f"{module.inside}: {lines} lines (limit {FILE_LINES})" for module, lines in counts if lines > FILE_LINES]
 
 
+def short_compiled_files(tree: Path) -> list[str]:
+    """Files of C++ past the limit of lines."""
+    counts = [
+        (path, path.read_text(encoding="utf-8").count("\n"))
+        for path in sorted(tree.rglob("*.*"))
+        if path.suffix in (".cpp", ".h")
+    ]
+    return [f"{path.name}: {lines} lines (limit {FILE_LINES})" for path, lines in counts if lines > FILE_LINES]
+
+
 def short_functions(tree: Path) -> list[str]:
     """Functions past the limit of lines, from `def` to the end."""
     return [
@@ -113,7 +123,15 @@ def _is_said(node: Function | ast.ClassDef) -> bool:
     return ast.get_docstring(node) is not None
 
 
-RULES = [short_files, short_functions, few_arguments, keyword_only_after_two, telling_names, said_in_a_sentence]
+RULES = [
+    short_files,
+    short_compiled_files,
+    short_functions,
+    few_arguments,
+    keyword_only_after_two,
+    telling_names,
+    said_in_a_sentence,
+]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
@@ -130,6 +148,7 @@ def test_tests_and_scripts_keep_the_rule(rule, folder: str) -> None:
 HEAD = '"""Says what it is."""\n'
 BREACHES = [
     (short_files, "core/a.py", HEAD + "x = 1\n" * 400),
+    (short_compiled_files, "core/native/a.h", "int x;\n" * 401),
     (short_functions, "core/a.py", HEAD + "def f():\n" + "    x = 1\n" * 60),
     (few_arguments, "core/a.py", HEAD + "def f(a, b, *, c, d, e, g, h): ...\n"),
     (few_arguments, "core/a.py", HEAD + "class A:\n    def f(self, a, b, *, c, d, e, g, h): ...\n"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -325,3 +327,15 @@ def test_an_adapter_that_was_loaded_anew_under_its_name_is_the_new_one(tmp_path:
         checked(mine, prompt, by_peft(model, folder))
         checked(base, prompt, model)
         language_model.unload_adapter("mine")
+
+
+def test_an_unloaded_adapter_leaves_nothing_behind(tmp_path: Path) -> None:
+    model = model_of("llama")
+    language_model = opened(model)
+    for name in ("mine", "yours"):
+        language_model.load_adapter(name, saved(model, "all", tmp_path / name))
+    language_model.answer([Request(ids(3, 25), 4, adapter=name) for name in ("mine", "yours")])
+    gone = weakref.ref(language_model.shared.adapters["mine"])
+    language_model.unload_adapter("mine")
+    gc.collect()
+    assert gone() is None

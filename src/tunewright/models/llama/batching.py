@@ -104,6 +104,11 @@ class Generator:
         self.remembered.shrink(0)
         self._stack = None
 
+    def forget_adapter(self, adapter: Adapter) -> None:
+        """Keep nothing of an adapter but what rows under way need."""
+        self.remembered.forget(adapter.identity)
+        self._stack = None
+
     def release(self) -> None:
         """Give back all memory of the cache; only while nothing runs."""
         if not self.rows:

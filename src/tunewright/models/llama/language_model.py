@@ -191,7 +191,7 @@ class LlamaLanguageModel:
         if adapter is None or name not in self.shared.adapters:
             raise UserError(f"no adapter is loaded under the name {name!r}.", do="Name one that was loaded.")
         del self.shared.adapters[name]
-        self.shared.generator.remembered.forget(adapter.identity)
+        self.shared.generator.forget_adapter(adapter)
 
     @property
     def adapters(self) -> tuple[str, ...]:
