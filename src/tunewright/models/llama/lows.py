@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-SPARE = 16
-"""Numbers behind a matrix: kernels read whole vectors."""
+SPARE = 32
+"""Numbers behind a matrix: kernels read whole vectors, sixteen outputs of up to two ranks."""
 
 
 @dataclass(frozen=True)

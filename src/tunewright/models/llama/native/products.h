@@ -11,20 +11,20 @@
 
 namespace {
 
-constexpr long FEW = 4;             // most rows of a product
-constexpr long LINES = 16;          // outputs looked at together
-constexpr long LINES_AHEAD = 4;     // lines of the weights to ask memory for before they are read
-constexpr long STRIDE = 32;         // values of bfloat16 in a vector
-constexpr long BESIDE = 4;          // rows that get what their adapters add together
-constexpr long FIELDS = 3;          // of an entry of a table
+constexpr long FEW = 4;          // most rows of a product
+constexpr long LINES = 16;       // outputs looked at together
+constexpr long LINES_AHEAD = 4;  // lines of the weights to ask memory for before they are read
+constexpr long STRIDE = 32;      // values of bfloat16 in a vector
+constexpr long BESIDE = 4;       // rows that get what their adapters add together
+constexpr long FIELDS = 3;       // of an entry of a table
 #if defined(__AVX512BF16__)
-constexpr long MANY = 16;           // most rows of a product in bfloat16: beyond, the library is as fast
+constexpr long MANY = 16;  // most rows of a product in bfloat16: beyond, the library is as fast
 #endif
 
 // What the adapters of some rows add. The outputs are those of `maps` linear maps, map m's end before `ends[m]`.
 // `table` [adapters + 1, maps, FIELDS]: the address of `down` [rank, C], that of `up`, the rank (0: it adds nothing).
-// `up` holds for each rank (in bfloat16: for each pair of ranks, side by side) a number an output, and LINES more at its
-// end. `whose`: each row's adapter. `low` [rows, maps, most]: x down^T, with zeros behind an adapter's rank.
+// `up` holds for each rank (in bfloat16: for each pair of ranks, side by side) a number an output, and 2 * LINES more at
+// its end. `whose`: each row's adapter. `low` [rows, maps, most]: x down^T, with zeros behind an adapter's rank.
 template <class T> struct Adapters {
   const int64_t *whose, *table, *ends;
   long maps, adapters, most;
@@ -266,7 +266,7 @@ inline void raised_by(const Together<T> &rows, T *out, long outputs, long begin,
   V16 sums[BESIDE];
   for (long at = 0; at < rows.count; at++) {
     const T *place = out + rows.row[at] * outputs + begin + first;
-    std::memcpy(own[at], place, (count == LINES ? LINES : count) * sizeof(T));
+    std::memcpy(own[at], place, count * sizeof(T));
   }
 #pragma GCC unroll 4
   for (int at = 0; at < BESIDE; at++) sums[at] = sixteen(own[at]);
