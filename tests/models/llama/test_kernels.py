@@ -17,10 +17,11 @@ from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention, 
 from tests.models.llama.adapters import by_peft, saved
 from tests.models.llama.families import FAMILIES, ids, model_of
 from tests.models.llama.test_parity import cached_logits, logits_alone, opened
+from tunewright.core import machine
 from tunewright.core.language_model import BASE, Request
 from tunewright.models.llama.forward import rotated
-from tunewright.models.llama.kernels import Kernels, NotCompiled, kernels
-from tunewright.models.llama.lows import Lows, joined, lows_of, nothing
+from tunewright.models.llama.kernels import COMMON, NATIVE_FOLDER, Kernels, NotCompiled, kernels
+from tunewright.models.llama.lows import SPARE, Lows, joined, lows_of, nothing
 from tunewright.models.llama.shelves import Layout, Shelf
 
 CPU = torch.device("cpu")
@@ -190,6 +191,26 @@ def test_no_row_sees_what_another_ones_adapter_makes(some: Kernels) -> None:
     after = some.product(x[:4], weight, bias_O=None, added=(lows, whose[:4]))
     assert after[1].isnan().all()
     assert torch.equal(after[[0, 2, 3]], before[[0, 2, 3]])
+
+
+@pytest.mark.parametrize("spare", [SPARE, SPARE // 2])
+def test_kernels_stay_inside_their_memory(spare: int, tmp_path: Path) -> None:
+    """The address sanitizer over random products with adapters; with less room behind a matrix it must cry."""
+    compiler = machine.compiler()
+    assert compiler, "a C++ compiler is needed"
+    program = tmp_path / "fences"
+    flags = [*COMMON, "-march=native", "-O1", "-fsanitize=address", f"-DSPARE={spare}", f"-I{NATIVE_FOLDER}"]
+    source = Path(__file__).with_name("fences.cpp")
+    subprocess.run([compiler, *flags, str(source), "-o", str(program)], check=True, capture_output=True)
+    variables = {key: value for key, value in os.environ.items() if key != "LD_PRELOAD"}
+    ran = subprocess.run(
+        [str(program)], capture_output=True, text=True, env=variables | {"ASAN_OPTIONS": "detect_leaks=0"}, check=False
+    )
+    narrow = "avx512_bf16" not in Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    if spare == SPARE or narrow:
+        assert (ran.returncode, ran.stdout) == (0, "nothing beyond\n"), ran.stderr[:2000]
+    else:
+        assert "AddressSanitizer" in ran.stderr
 
 
 def test_the_best_score_and_its_log_probability(some: Kernels) -> None:
