@@ -20,6 +20,7 @@ FIXED_SHAPES = {
     "setup_context": "torch calls it with (context, inputs, output)",
     "packed_attention": "the attention interface of Transformers calls it",
     "to_json": "chat templates call it as the filter `tojson` with Transformers' arguments",
+    "convert": "click calls a type's convert with (value, parameter, context)",
     "save": "the port Method: (model, weights, folder)",
     "find_record": "(stage, key) is one address, the record's class says what is read there",
     "keep_record": "(stage, key) is one address, the record is what is written there",

@@ -140,3 +140,18 @@ def test_the_verbs_are_a_click_group_whose_commands_agree_with_their_files() -> 
         verb = tunewright.get_command(context, name)
         assert verb is not None
         assert any(option.name == "as_json" for option in verb.params)
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--temperature", "nan"), "nan is not a number"),
+        (("--top-p", "nan"), "nan is not a number"),
+        (("--temperature", "-1"), "is not in the range"),
+        (("--seed", str(1 << 64)), "is not in the range"),
+    ],
+)
+def test_chat_refuses_what_cannot_be_drawn_with(words: tuple[str, str], why: str, tmp_path: Path) -> None:
+    said = command("chat", tmp_path, *words)
+    assert said.returncode == 2
+    assert why in said.stderr

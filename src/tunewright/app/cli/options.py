@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -32,6 +33,17 @@ processes = click.option(
     show_default=True,
     help="Processes that train together on this machine.",
 )
+
+
+class Number(click.FloatRange):
+    """A number in a range; what is no number ("nan") is refused, too, though no comparison says so."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number. Raises click.BadParameter."""
+        found = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value} is not a number", param, ctx)
+        return found
 
 
 def project(function: CommandT) -> CommandT:

@@ -26,9 +26,9 @@ Ask = Callable[[list[Any], str], Iterator[str]]
 @click.option("--message", "-m", help="Ask this and end.")
 @click.option("--base", "who", flag_value="base", help="Talk to the base model.")
 @click.option("--both", "who", flag_value="both", help="Both answer.")
-@click.option("--temperature", type=click.FloatRange(0, 100), default=0, help="Draw tokens; 0: the likeliest.")
-@click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=1, help="Draw from this share.")
-@click.option("--seed", type=click.IntRange(0), default=0, help="Draws of one seed are the same.")
+@click.option("--temperature", type=options.Number(0, 100), default=0, help="Draw tokens; 0: the likeliest.")
+@click.option("--top-p", type=options.Number(0, 1, min_open=True), default=1, help="Draw from this share.")
+@click.option("--seed", type=click.IntRange(0, (1 << 64) - 1), default=0, help="Draws of one seed are the same.")
 @click.option("--max-tokens", type=click.IntRange(1), default=256, show_default=True, help="Longest answer.")
 def command(
     path: Path,
