@@ -118,9 +118,10 @@ def by_ours(folder: Path, rows: list[Any], *, dtype: torch.dtype) -> tuple[float
     return float(loss.detach()), gradients, examples
 
 
-def compare(
+def apart(
     folder: Path, rows: list[Any], *, dtype: torch.dtype, output: Path, limit: float, loss_of: Any = None
-) -> None:
+) -> float:
+    """The largest relative difference of a gradient; tokens, masks, losses and names are equal."""
     trl_loss, trl_gradients, batch = by_trl(folder, rows, dtype=dtype, output=output, loss_of=loss_of)
     loss, gradients, examples = by_ours(folder, rows, dtype=dtype)
     for index, example in enumerate(examples):
@@ -129,23 +130,23 @@ def compare(
         assert ((batch["labels"][index][real] != -100).numpy() == (example.weights > 0)).all()
     assert np.isclose(loss, trl_loss, rtol=limit)
     assert set(gradients) == set(trl_gradients)
-    for name, wanted in trl_gradients.items():
-        assert float((gradients[name] - wanted).norm() / wanted.norm()) < limit, name
+    differences = [float((gradients[name] - wanted).norm() / wanted.norm()) for name, wanted in trl_gradients.items()]
+    return float(np.max(differences))  # a NaN stays one
 
 
 @pytest.mark.parametrize("rows", [SINGLE, MULTI], ids=["single", "multi"])
 def test_equal_in_float64_on_a_tiny_model(tiny_model_folder: Path, rows: list[Any], tmp_path: Path) -> None:
-    compare(tiny_model_folder, rows, dtype=torch.float64, output=tmp_path, limit=1e-9, loss_of=wide_loss)
+    assert apart(tiny_model_folder, rows, dtype=torch.float64, output=tmp_path, limit=1e-9, loss_of=wide_loss) < 1e-9
 
 
 @pytest.mark.parametrize("rows", [SINGLE, MULTI], ids=["single", "multi"])
 def test_equal_to_trls_own_loss_up_to_its_float32_logits(
     tiny_model_folder: Path, rows: list[Any], tmp_path: Path
 ) -> None:
-    compare(tiny_model_folder, rows, dtype=torch.float64, output=tmp_path, limit=1e-6)
+    assert apart(tiny_model_folder, rows, dtype=torch.float64, output=tmp_path, limit=1e-6) < 1e-6
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rows", [SINGLE, MULTI], ids=["single", "multi"])
 def test_equal_in_float32_on_smollm2(smollm2: Any, rows: list[Any], tmp_path: Path) -> None:
-    compare(smollm2.path, rows, dtype=torch.float32, output=tmp_path, limit=1e-4)
+    assert apart(smollm2.path, rows, dtype=torch.float32, output=tmp_path, limit=1e-4) < 1e-4

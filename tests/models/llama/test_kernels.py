@@ -76,7 +76,9 @@ def test_turns(some: Kernels, normed: bool, turning: bool) -> None:
     some.turn(
         qkv, turn if turning else None, norms=norms if normed else (None, None), heads=(heads, kept), epsilon=1e-6
     )
-    near(qkv.unflatten(-1, (-1, width)), torch.cat([*wanted, parts[2]], 1), factor=2)
+    found = qkv.unflatten(-1, (-1, width))
+    near(found, torch.cat([*wanted, parts[2]], 1), factor=2)
+    assert torch.equal(found[:, heads + kept :], parts[2]), "values are left as they are"
 
 
 @pytest.mark.parametrize("window", [None, 1, 40])

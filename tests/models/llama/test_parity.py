@@ -99,7 +99,8 @@ def test_cached_and_chunked_logits_are_those_of_whole_passes(family: str, chunk:
 def test_beginnings_that_are_shared_change_nothing(family: str) -> None:
     begin = ids(1, 60)
     rows = [(*begin, *ids(seed, 3 + seed)) for seed in range(2, 7)]
-    cached_logits(model_of(family), [*rows, begin, rows[0]], chunk=16)
+    seen = cached_logits(model_of(family), [*rows, begin, rows[0]], chunk=16)
+    assert [len(each) for each in seen.values()] == [12] * 7
 
 
 def test_a_beginning_is_computed_once() -> None:
