@@ -19,8 +19,7 @@ template <class T> struct Heap {
 };
 
 template <class T> void once() {
-  const long together = sizeof(T) == sizeof(uint16_t) ? 2 : 1;  // ranks of a step
-  long width = std::rand() % 2 ? 96 : 77, rows = 1 + std::rand() % rows_at_most(width, together == 2);
+  long width = std::rand() % 2 ? 96 : 77, rows = 1 + std::rand() % rows_at_most(width, RANKS<T> == 2);
   long maps = 1 + std::rand() % 3, adapters = 1 + std::rand() % 4, outputs = 0, most = 0;
   std::vector<long> widths;
   std::vector<int64_t> ends, table((adapters + 1) * maps * FIELDS), whose;
@@ -30,9 +29,9 @@ template <class T> void once() {
   }
   Heap<T> heap;
   for (long entry = 0; entry < adapters * maps; entry++) {
-    long rank = std::rand() % 19, steps = (rank + together - 1) / together;
+    long rank = std::rand() % 19, steps = (rank + RANKS<T> - 1) / RANKS<T>;
     table[entry * FIELDS] = reinterpret_cast<int64_t>(heap.of(rank * width));
-    table[entry * FIELDS + 1] = reinterpret_cast<int64_t>(heap.of(steps * together * widths[entry % maps] + SPARE));
+    table[entry * FIELDS + 1] = reinterpret_cast<int64_t>(heap.of(steps * RANKS<T> * widths[entry % maps] + SPARE));
     table[entry * FIELDS + 2] = rank;
     most = std::max(most, rank);
   }

@@ -237,14 +237,15 @@ class Mixed:
         """y [T, O] of a projection; no value of one token's adapter reaches another token."""
         if all(adapter.parts[projection.index] is None for adapter in self.stack.adapters):
             return projection.product(x_TC)
-        lows = self.stack.lows(projection) if projection.with_kernels else None
-        if lows is None or projection.kernels is None:
+        kernels = projection.kernels_now
+        lows = self.stack.lows(projection) if kernels is not None else None
+        if kernels is None or lows is None:
             return self._side_by_side(projection, x_TC)
         if not self.spans and projection.compiled(x_TC):
             return projection.product(x_TC, added=(lows, self.whose))
         y, rows = projection.product(x_TC), len(self.whose)
         if rows:
-            projection.kernels.add(y[:rows], x_TC[:rows], lows=lows, whose=self.whose)
+            kernels.add(y[:rows], x_TC[:rows], lows=lows, whose=self.whose)
         self._add_spans(y, x_TC, projection)
         return y
 

@@ -77,13 +77,14 @@ class Projection:
         return self._bias
 
     @property
-    def with_kernels(self) -> bool:
-        """True when kernels may add what adapters change: over plain weights, where no history is kept."""
-        return self.plain and self.kernels is not None and not torch.is_grad_enabled()
+    def kernels_now(self) -> Kernels | None:
+        """What may add what adapters change: kernels over plain weights, where no history is kept."""
+        return self.kernels if self.plain and not torch.is_grad_enabled() else None
 
     def compiled(self, x: Tensor) -> bool:
         """True when kernels compute the product of x, and what adapters add to it."""
-        return self.with_kernels and self.kernels is not None and self.kernels.takes(x)
+        kernels = self.kernels_now
+        return kernels is not None and kernels.takes(x)
 
     def product(self, x: Tensor, *, added: tuple[Lows, Tensor] | None = None) -> Tensor:
         """x W^T + b; where kernels compute it, with what adapters add to each row."""

@@ -17,6 +17,7 @@ constexpr long LINES_AHEAD = 4;  // lines of the weights to ask memory for befor
 constexpr long STRIDE = 32;      // values of bfloat16 in a vector
 constexpr long BESIDE = 4;       // rows that get what their adapters add together
 constexpr long FIELDS = 3;       // of an entry of a table
+template <class T> constexpr long RANKS = sizeof(T) == sizeof(uint16_t) ? 2 : 1;  // of a step through `up`
 #if defined(__AVX512BF16__)
 constexpr long MANY = 16;  // most rows of a product in bfloat16: beyond, the library is as fast
 #endif
@@ -237,10 +238,9 @@ template <class T> struct Together {
 };
 
 template <class T> std::vector<Together<T>> together(const Adapters<T> &of, long rows, long map) {
-  constexpr long RANKS = sizeof(T) == sizeof(uint16_t) ? 2 : 1;  // of a step
   std::vector<Together<T>> found;
   for (long row = 0; row < rows; row++) {
-    long adapter = static_cast<long>(of.whose[row]), steps = (of.rank(adapter, map) + RANKS - 1) / RANKS;
+    long adapter = static_cast<long>(of.whose[row]), steps = (of.rank(adapter, map) + RANKS<T> - 1) / RANKS<T>;
     if (steps == 0) continue;
     if (found.empty() || found.back().count == BESIDE || found.back().steps != steps) {
       found.emplace_back();
@@ -261,7 +261,6 @@ template <class T> std::vector<Together<T>> together(const Adapters<T> &of, long
 // The outputs from `first` of a map that begins at `begin` and has `wide_map`, at most LINES of them, += low up.
 template <class T>
 inline void raised_by(const Together<T> &rows, T *out, long outputs, long begin, long first, long count, long wide_map) {
-  constexpr long RANKS = sizeof(T) == sizeof(uint16_t) ? 2 : 1;
   T own[BESIDE][LINES] = {};
   V16 sums[BESIDE];
   for (long at = 0; at < rows.count; at++) {
@@ -273,7 +272,7 @@ inline void raised_by(const Together<T> &rows, T *out, long outputs, long begin,
   for (long step = 0; step < rows.steps; step++) {
 #pragma GCC unroll 4
     for (int at = 0; at < BESIDE; at++)
-      sums[at] = stepped(sums[at], rows.low[at] + step * RANKS, rows.up[at] + (step * wide_map + first) * RANKS);
+      sums[at] = stepped(sums[at], rows.low[at] + step * RANKS<T>, rows.up[at] + (step * wide_map + first) * RANKS<T>);
   }
   for (long at = 0; at < rows.count; at++) {
 #pragma omp simd
