@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from tunewright.core import catalog
+from tunewright.core.answers import Scorer
 from tunewright.core.language_model import GREEDY, AskedModel, Generated, Sampling, Scored, ScoreItem
 from tunewright.core.nouns import DatasetVersion, Receipt, RowCounts, TokenCounts
-from tunewright.core.ports import Encoded, Ids, Message, Row, Scorer
+from tunewright.core.ports import Encoded, Ids, Message, Row
 from tunewright.evaluate.bench import Task
 from tunewright.recipe.recipe import EvaluateOptions
 

@@ -17,7 +17,8 @@ from torch import nn
 from transformers import AutoModelForCausalLM
 
 from tunewright.core import catalog
-from tunewright.core.ports import AnsweredRow, Encoded, Measured, Message, Row, RowProblem, TrackedRun
+from tunewright.core.answers import AnsweredRow
+from tunewright.core.ports import Encoded, Measured, Message, Row, RowProblem, TrackedRun
 from tunewright.train.checkpoints import join_state, split_state
 
 BAD_FILES = {

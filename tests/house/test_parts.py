@@ -15,7 +15,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from tests.house.tree import SRC
-from tunewright.core import catalog, ports
+from tunewright.core import answers, catalog, ports
 from tunewright.evaluate.suite import Suite
 from tunewright.recipe.fields import Part, option
 
@@ -27,7 +27,7 @@ PORTS: dict[str, type] = {
     "objectives": ports.Objective,
     "optimisers": ports.Optimiser,
     "schedules": ports.Schedule,
-    "scorers": ports.Scorer,
+    "scorers": answers.Scorer,
     "suites": Suite,
     "trackers": ports.Tracker,
 }

@@ -33,12 +33,43 @@ class Message(TypedDict, total=False):
     name: str
 
 
+class Details(TypedDict, total=False):
+    """What a suite or a scorer needs of an example beside its turns and label; absent where it means nothing.
+
+    `columns`: columns that the recipe keeps (`data.keep`), by name, for groups and slices. `family`: examples that
+    depend on one another (one prompt in several wordings), so that statistics count them as one. `mark`: what made the
+    example where it was not a user (`canary`). `references`: further right answers. `choices`: answers to choose from;
+    the label is one of them. `context`: the source that an answer must keep to. `schema`: the JSON schema of an answer.
+    `rules`: instruction rules, each `{"rule": name, ...its keys}`. `attribute`: what a pair of minimal sentences
+    differs in, or the group that it is about. `harmful`: True when the request should be refused, False when it only
+    looks so. `variant` and `original`: how and from which row an example was changed.
+    """
+
+    columns: dict[str, str]
+    family: str
+    mark: str
+    references: list[str]
+    choices: list[str]
+    context: str
+    schema: dict[str, Any]
+    rules: list[dict[str, Any]]
+    attribute: str
+    harmful: bool
+    variant: str
+    original: str
+
+
 class Converted(NamedTuple):
-    """What a shape makes of a row: turns, a label where there is one, and the JSON schemas of tools it may call."""
+    """What a shape makes of a row: turns, a label where there is one, and the JSON schemas of tools it may call.
+
+    `rejected`: of a preference pair the turns that lost, in place of the answer (the last turn of `messages`).
+    """
 
     messages: tuple[Message, ...]
     label: str | None = None
     tools: tuple[dict[str, Any], ...] = ()
+    rejected: tuple[Message, ...] = ()
+    details: Details = Details()
 
 
 class RawRow(NamedTuple):
@@ -55,6 +86,8 @@ class Row:
     """One example in the one internal form: turns, the last of them the answer, and a label where there is one.
 
     `id` is a digest of the content: equal rows have equal ids. `tools` are JSON schemas of functions it may call.
+    Of a preference pair `messages` end with the answer that won, `rejected` are the turns that lost, after the same
+    prompt.
     """
 
     id: str
@@ -63,6 +96,8 @@ class Row:
     source: str = ""
     line: int = 0
     tools: tuple[dict[str, Any], ...] = ()
+    rejected: tuple[Message, ...] = ()
+    details: Details = field(default_factory=Details)
 
     @property
     def prompt(self) -> tuple[Message, ...]:
@@ -273,33 +308,4 @@ class Chat(Protocol):
 
     def encode_text(self, text: str) -> list[int]:
         """Tokens of plain text, nothing added."""
-        ...
-
-
-@dataclass(frozen=True)
-class AnsweredRow:
-    """A row with a model's answer: what every scorer and reward sees.
-
-    `weights` are the loss weights of the tokens in `log_probabilities`; empty = 1 each.
-    """
-
-    row: Row
-    answer: str
-    predicted: str | None = None
-    log_probabilities: tuple[float, ...] = ()
-    greedy: tuple[bool, ...] = ()
-    weights: tuple[float, ...] = ()
-
-
-class Scorer(Protocol):
-    """Answered rows to a number. `per_row` gives one value a row where the metric is a mean of rows, else None."""
-
-    direction: Literal["higher", "lower"]
-
-    def score(self, rows: Sequence[AnsweredRow], labels: Sequence[str]) -> float:
-        """The metric over all rows."""
-        ...
-
-    def per_row(self, rows: Sequence[AnsweredRow]) -> NDArray[np.float64] | None:
-        """One value a row, whose mean is `score`; None for corpus metrics such as F1."""
         ...

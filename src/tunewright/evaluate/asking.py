@@ -1,77 +1,124 @@
-"""Asks a model: greedy answers to rows, and a wrapper that tells how far the asking has come."""
+"""Asks a model: what suites share. A respondent writes answers, or scores given ones.
+
+`generated` and `ranked` give one answered row a row; `read_text` scores plain text. N rows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
-from tunewright.core.events import Emit, Progress
-from tunewright.core.language_model import GREEDY, AskedModel, Generated, Sampling, Scored, ScoreItem
-from tunewright.core.ports import AnsweredRow, Ids, Row
-from tunewright.evaluate.prompts import Style
-from tunewright.evaluate.suite import Bench
+import numpy as np
 
-BLOCK_ROWS = 256
-"""Rows handed to a model at once: many enough that a shared prompt costs little, few enough to show progress."""
+from tunewright.core.answers import AnsweredRow
+from tunewright.core.language_model import GREEDY, Sampling, Scored, ScoreItem
+from tunewright.core.ports import Chat, Row
+from tunewright.evaluate.prompts import TRAINED, Style
+from tunewright.evaluate.suite import Bench, NotMeasured, Respondent, Talk, Written
 
 
-def generated(model: AskedModel, rows: Sequence[Row], *, style: Style, bench: Bench) -> list[AnsweredRow]:
-    """One greedy answer a row, with the log-probability of each token."""
-    prompts = [bench.chat.prompt_ids(bench.prompts.messages(row, style), tools=row.tools) for row in rows]
-    answers = model.generate(prompts, max_new_tokens=bench.max_new_tokens, stop=bench.chat.stop_ids)
+def talks_of(rows: Sequence[Row], *, style: Style, bench: Bench) -> list[Talk]:
+    """What a model is asked about each row."""
+    return [Talk(bench.prompts.messages(row, style), row.tools) for row in rows]
+
+
+def generated(
+    model: Respondent,
+    rows: Sequence[Row],
+    *,
+    bench: Bench,
+    style: Style = TRAINED,
+    max_new_tokens: int | None = None,
+    sampling: Sampling = GREEDY,
+) -> list[AnsweredRow]:
+    """One answer a row, greedy unless `sampling` says otherwise, at most `max_new_tokens` (else the bench's) long."""
+    limit = max_new_tokens or bench.max_new_tokens
+    answers = model.write(talks_of(rows, style=style, bench=bench), max_new_tokens=limit, sampling=sampling)
+    return [answered(row, answer) for row, answer in zip(rows, answers, strict=True)]
+
+
+def answered(row: Row, written: Written) -> AnsweredRow:
+    """A row with what was written."""
+    return AnsweredRow(
+        row,
+        written.text,
+        log_probabilities=written.log_probabilities,
+        tokens=written.tokens,
+        finish=written.finish,
+        seconds=written.seconds,
+        first_token_s=written.first_token_s,
+    )
+
+
+def chat_of(model: Respondent) -> Chat:
+    """The tokenizer and template of a model that is here. Raises NotMeasured for one that is far away."""
+    if model.chat is None:
+        raise NotMeasured(f"{model.name} gives no log-probabilities of a given text; only its written answers count")
+    return model.chat
+
+
+def ranked(
+    model: Respondent, rows: Sequence[Row], *, choices: Sequence[Sequence[str]], bench: Bench, style: Style = TRAINED
+) -> list[AnsweredRow]:
+    """Each row's likeliest choice as an answer in the chat: text and stop token together, summed in float64.
+
+    `choices` holds the choices of each row [N]. Raises NotMeasured for a model that is far away.
+    """
+    chat = chat_of(model)
+    stop = min(chat.stop_ids)
+    talks = talks_of(rows, style=style, bench=bench)
+    items = [
+        ScoreItem(
+            tuple(chat.prompt_ids(talk.messages, tools=talk.tools)),
+            tuple((*chat.encode_text(choice), stop) for choice in own),
+        )
+        for talk, own in zip(talks, choices, strict=True)
+    ]
+    results = model.score(items)
+    return [likeliest(row, scored, own) for row, scored, own in zip(rows, results, choices, strict=True)]
+
+
+def likeliest(row: Row, scored: Sequence[Scored], choices: Sequence[str]) -> AnsweredRow:
+    """The row with the first of its likeliest choices; sums in float64."""
+    sums = np.array([one.log_probabilities.sum(dtype=np.float64) for one in scored])
+    best = choices[int(np.argmax(sums))]
+    return AnsweredRow(row, best, predicted=best, choices=tuple(sums.tolist()))
+
+
+def read_texts(model: Respondent, rows: Sequence[Row], texts: Sequence[str]) -> list[AnsweredRow]:
+    """How likely plain texts are, no template around them: log-probability and arg-max of every token but the first.
+
+    `texts` [N]. Raises NotMeasured for a model that is far away.
+    """
+    chat = chat_of(model)
+    tokens = [chat.encode_text(text) for text in texts]
+    items = [ScoreItem(tuple(each[:1]), (tuple(each[1:]),)) for each in tokens if len(each) > 1]
+    results = iter(model.score(items))
     return [
-        AnsweredRow(row, bench.chat.decode(answer.tokens), log_probabilities=answer.log_probabilities)
-        for row, answer in zip(rows, answers, strict=True)
+        scored_row(row, next(results)[0], text) if len(each) > 1 else AnsweredRow(row, "")
+        for row, text, each in zip(rows, texts, tokens, strict=True)
     ]
 
 
-class Watch:
-    """Counts the rows that models have answered and tells whoever watches."""
-
-    def __init__(self, total: int, emit: Emit) -> None:
-        self.total, self.emit, self.done = total, emit, 0
-
-    def add(self, rows: int) -> None:
-        """So many more rows are done, or need not be done."""
-        self.done += rows
-        self.emit(Progress(stage="evaluate", done=self.done, total=self.total, unit="answers"))
-
-    def finish(self) -> None:
-        """All is done; what was planned and turned out needless counts as done."""
-        self.add(self.total - self.done)
+def answers_scored(
+    model: Respondent, rows: Sequence[Row], *, bench: Bench, answers: Sequence[str], style: Style = TRAINED
+) -> list[AnsweredRow]:
+    """How likely a given answer to each row is, its stop token included. `answers` [N]."""
+    chat = chat_of(model)
+    stop = min(chat.stop_ids)
+    items = [
+        ScoreItem(tuple(chat.prompt_ids(talk.messages, tools=talk.tools)), ((*chat.encode_text(answer), stop),))
+        for talk, answer in zip(talks_of(rows, style=style, bench=bench), answers, strict=True)
+    ]
+    results = model.score(items)
+    return [scored_row(row, result[0], text) for row, result, text in zip(rows, results, answers, strict=True)]
 
 
-class Watched:
-    """A language model that is asked in blocks and tells its progress; the answers are those of the model inside."""
-
-    def __init__(self, model: AskedModel, tell: Callable[[int], None]) -> None:
-        self.model, self.tell = model, tell
-
-    @property
-    def forward(self) -> str:
-        """As the port says."""
-        return self.model.forward
-
-    def score(self, items: Sequence[ScoreItem]) -> list[list[Scored]]:
-        """As the port says."""
-        results: list[list[Scored]] = []
-        for start in range(0, len(items), BLOCK_ROWS):
-            block = items[start : start + BLOCK_ROWS]
-            results += self.model.score(block)
-            self.tell(len(block))
-        return results
-
-    def generate(
-        self, prompts: Sequence[Ids], *, max_new_tokens: int, stop: frozenset[int], sampling: Sampling = GREEDY
-    ) -> list[Generated]:
-        """As the port says."""
-        results: list[Generated] = []
-        for start in range(0, len(prompts), BLOCK_ROWS):
-            block, own = prompts[start : start + BLOCK_ROWS], replace(sampling, seed=sampling.seed + start)
-            results += self.model.generate(block, max_new_tokens=max_new_tokens, stop=stop, sampling=own)
-            self.tell(len(block))
-        return results
-
-    def without_adapter(self) -> AskedModel:
-        """The base model, watched too."""
-        return Watched(self.model.without_adapter(), self.tell)
+def scored_row(row: Row, scored: Scored, text: str) -> AnsweredRow:
+    """A row with the log-probabilities of a given text."""
+    return AnsweredRow(
+        row,
+        "",
+        log_probabilities=tuple(scored.log_probabilities.astype(np.float64).tolist()),
+        greedy=tuple(scored.greedy.tolist()),
+        bytes=len(text.encode("utf-8", "replace")),
+    )

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from tunewright.core.answers import Scorer
 from tunewright.core.errors import UserError
 from tunewright.core.nouns import DatasetVersion
-from tunewright.core.ports import Chat, Row, Scorer
+from tunewright.core.ports import Chat, Row
 from tunewright.evaluate.prompts import SEEN, Prompts, draw_examples
 from tunewright.evaluate.suite import Bench, Rows, Sample, Splits
 from tunewright.recipe.recipe import EvaluateOptions

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tunewright.core.answers import AnsweredRow, Scorer
 from tunewright.core.nouns import Comparison
-from tunewright.core.ports import AnsweredRow, Scorer
 from tunewright.evaluate.sums import summed
 from tunewright.stats.paired import bootstrap_interval, mcnemar, permutation_p
 

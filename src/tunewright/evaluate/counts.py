@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tunewright.core.ports import AnsweredRow
+from tunewright.core.answers import AnsweredRow
 
 Floats = NDArray[np.float64]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tunewright.core.answers import AnsweredRow
 from tunewright.core.errors import UserError
 from tunewright.core.events import Emit, Note
 from tunewright.core.language_model import AskedModel
 from tunewright.core.nouns import Evaluation
-from tunewright.core.ports import AnsweredRow
 from tunewright.evaluate.asking import Watch, Watched
 from tunewright.evaluate.bench import Setting, Task, set_up
 from tunewright.evaluate.compare import Measured

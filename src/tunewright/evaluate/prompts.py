@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
 from tunewright.core.ports import Message, Row
-
-if TYPE_CHECKING:
-    from tunewright.evaluate.suite import Rows
+from tunewright.evaluate.rows import Rows
 
 Style = Literal["bare", "labels_listed", "examples"]
 TRAINED: Style = "bare"

@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tunewright.core import digest
+from tunewright.core.answers import AnsweredRow
 from tunewright.core.nouns import Evaluation
-from tunewright.core.ports import AnsweredRow, Row
+from tunewright.core.ports import Row
 from tunewright.core.workspace import write_bytes, write_text
 from tunewright.evaluate.compare import Measured
 

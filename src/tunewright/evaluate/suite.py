@@ -1,38 +1,17 @@
-"""The Suite contract, and the bench that a suite works at: rows, labels, prompts and the chat template."""
+"""The Suite contract, and the bench that a suite works at: rows, labels, prompts, and whoever answers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
-from tunewright.core.language_model import AskedModel
-from tunewright.core.ports import AnsweredRow, Chat, Encoded, Row
+from tunewright.core.answers import AnsweredRow
+from tunewright.core.language_model import GREEDY, Sampling, Scored, ScoreItem
+from tunewright.core.ports import Chat, Encoded, Message, Row
 from tunewright.evaluate.prompts import Prompts, Style
-
-
-class Rows(Protocol):
-    """Rows of one split with their encoding: what evaluation reads of `data.dataset.Split`."""
-
-    def __len__(self) -> int:
-        """Number of rows."""
-        ...
-
-    def row(self, index: int) -> Row:
-        """One row as people see it."""
-        ...
-
-    def encoded(self, index: int) -> Encoded:
-        """The same row as the model is trained on it."""
-        ...
-
-
-class Splits(Protocol):
-    """What evaluation reads of `data.dataset.Dataset`."""
-
-    def split(self, name: str) -> Rows:
-        """The rows of "train", "validation" or "test"."""
-        ...
+from tunewright.evaluate.rows import FixedRows, Rows
 
 
 @dataclass(frozen=True)
@@ -55,32 +34,101 @@ class Sample:
         return [self.split.encoded(index) for index in self.indices]
 
 
+def sample_of(rows: Sequence[Row]) -> Sample:
+    """Rows of a suite's own, as a sample; they have no encoding."""
+    return Sample(FixedRows(tuple(rows)), tuple(range(len(rows))))
+
+
+class NotMeasured(Exception):
+    """A suite cannot measure this model or these rows; the text is a sentence for the report, never skipped."""
+
+
+@dataclass(frozen=True)
+class Talk:
+    """A conversation up to where the assistant answers, and the JSON schemas of tools that it may call."""
+
+    messages: tuple[Message, ...]
+    tools: tuple[dict[str, object], ...] = ()
+
+
+@dataclass(frozen=True)
+class Written:
+    """An answer as text; tokens and their log-probabilities where the model is here, seconds where measured alone."""
+
+    text: str
+    finish: str
+    tokens: tuple[int, ...] = ()
+    log_probabilities: tuple[float, ...] = ()
+    seconds: float | None = None
+    first_token_s: float | None = None
+
+
+class Respondent(Protocol):
+    """A model as suites ask it.
+
+    `name` is what people call it. `chat` is its tokenizer and template, None where the model is far away: then it
+    writes answers, and `score` raises NotMeasured. `identity` decides whether answers that were kept are its own.
+    """
+
+    name: str
+    identity: str
+    chat: Chat | None
+
+    def write(
+        self, talks: Sequence[Talk], *, max_new_tokens: int, sampling: Sampling = GREEDY
+    ) -> list[Written]:
+        """One answer a conversation, in order."""
+        ...
+
+    def write_alone(self, talks: Sequence[Talk], *, max_new_tokens: int) -> list[Written]:
+        """The same, greedy and one at a time, with their times."""
+        ...
+
+    def score(self, items: Sequence[ScoreItem]) -> list[list[Scored]]:
+        """For each item, one result a continuation, in order. Raises NotMeasured for a model that is far away."""
+        ...
+
+
 @dataclass(frozen=True)
 class Bench:
     """What every suite works with.
 
     `label_tokens`: for each label in `labels` its tokens and the stop token, as the template writes an answer.
-    `max_new_tokens`: longest generated answer.
+    `max_new_tokens`: longest generated answer. `measured`: the rows of the recipe's split, None without a dataset;
+    `train`: its training rows. `base`: the base model, which a suite may ask while it makes its examples. `folder`: what
+    a suite's paths are relative to. `archive`: the folder of a fetched archive by name; raises NotMeasured with the
+    command that fetches it.
     """
 
-    chat: Chat
-    labels: tuple[str, ...]
-    label_tokens: tuple[tuple[int, ...], ...]
-    prompts: Prompts
-    max_new_tokens: int
+    labels: tuple[str, ...] = ()
+    label_tokens: tuple[tuple[int, ...], ...] = ()
+    prompts: Prompts = field(default_factory=Prompts)
+    max_new_tokens: int = 128
+    measured: Sample | None = None
+    train: Rows | None = None
+    base: Respondent | None = None
+    seed: int = 0
+    folder: Path = Path()
+    archive: Callable[[str], Path] = field(default=lambda name: _no_archives(name))
+
+
+def _no_archives(name: str) -> Path:
+    raise NotMeasured(f"the archive {name} is not here; fetch it with: tunewright suites fetch {name}")
 
 
 class Suite(Protocol):
     """A way, or several, of asking a model about rows. Loads no model and scores nothing itself.
 
     `ways` are the names under which results appear; `scorers` the metrics, the first of them the main one: on it the
-    base's best prompt is chosen. `predicts_labels` asks for a confusion matrix.
+    base's best prompt is chosen. `predicts_labels` asks for a confusion matrix. `own`: True for a suite that brings its
+    own examples, False for one that measures rows of the recipe's dataset.
     """
 
     name: str
     ways: tuple[str, ...]
     scorers: tuple[str, ...]
     predicts_labels: bool
+    own: bool
 
     def styles(self, offered: Sequence[Style], labels: Sequence[str]) -> tuple[Style, ...]:
         """The prompts among those offered that mean something here; at least "bare"."""
@@ -90,6 +138,23 @@ class Suite(Protocol):
         """True when the row can be measured by this suite."""
         ...
 
-    def answer(self, way: str, model: AskedModel, *, sample: Sample, style: Style, bench: Bench) -> list[AnsweredRow]:
-        """The model's answers, one a row of the sample, in order."""
+    def examples(self, bench: Bench) -> Sample:
+        """The rows to measure, the same for every model. Raises NotMeasured with the reason where there are none."""
         ...
+
+    def answer(
+        self, way: str, model: Respondent, *, sample: Sample, style: Style, bench: Bench
+    ) -> list[AnsweredRow]:
+        """The model's answers, one a row of the sample, in order. Raises NotMeasured where this model cannot be."""
+        ...
+
+
+def measured_rows(suite: Suite, bench: Bench) -> Sample:
+    """The rows of the recipe's split that fit a suite. Raises NotMeasured where there is none."""
+    if bench.measured is None:
+        raise NotMeasured("this suite measures rows of a dataset, and there is none; give a recipe or a run")
+    rows = bench.measured
+    kept = tuple(index for index in rows.indices if suite.fits(rows.split.row(index)))
+    if not kept:
+        raise NotMeasured("no row can be measured by this suite")
+    return Sample(rows.split, kept)

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from tunewright.core.ports import AnsweredRow, Scorer
+from tunewright.core.answers import AnsweredRow, Scorer
 
 Floats = NDArray[np.float64]
 

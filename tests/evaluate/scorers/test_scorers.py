@@ -10,7 +10,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precisio
 
 from tests.evaluate.fakes import labelled, scorers
 from tunewright.core import catalog
-from tunewright.core.ports import AnsweredRow
+from tunewright.core.answers import AnsweredRow
 from tunewright.evaluate.counts import confusion
 from tunewright.evaluate.sums import summed
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tunewright.core.ports import AnsweredRow
+from tunewright.core.answers import AnsweredRow
 from tunewright.evaluate.sums import RowMean
 
 

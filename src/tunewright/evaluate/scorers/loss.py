@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tunewright.core.ports import AnsweredRow
+from tunewright.core.answers import AnsweredRow
 from tunewright.evaluate.sums import TokenMean
 
 

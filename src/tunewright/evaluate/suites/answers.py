@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tunewright.core.answers import AnsweredRow
 from tunewright.core.language_model import AskedModel
-from tunewright.core.ports import AnsweredRow, Row
+from tunewright.core.ports import Row
 from tunewright.evaluate.asking import generated
 from tunewright.evaluate.prompts import Style
 from tunewright.evaluate.suite import Bench, Sample

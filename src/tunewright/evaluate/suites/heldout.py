@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tunewright.core.answers import AnsweredRow
 from tunewright.core.language_model import AskedModel, Scored, ScoreItem
-from tunewright.core.ports import AnsweredRow, Encoded, Row
+from tunewright.core.ports import Encoded, Row
 from tunewright.evaluate.prompts import Style
 from tunewright.evaluate.suite import Bench, Sample
 from tunewright.recipe.options.suites.heldout import Options

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from tunewright.core.answers import AnsweredRow
 from tunewright.core.errors import UserError
 from tunewright.core.language_model import AskedModel, Scored, ScoreItem
-from tunewright.core.ports import AnsweredRow, Row
+from tunewright.core.ports import Row
 from tunewright.evaluate.asking import generated
 from tunewright.evaluate.prompts import Style
 from tunewright.evaluate.suite import Bench, Sample
