@@ -42,7 +42,8 @@ class Details(TypedDict, total=False):
     the label is one of them. `context`: the source that an answer must keep to. `schema`: the JSON schema of an answer.
     `rules`: instruction rules, each `{"rule": name, ...its keys}`. `attribute`: what a pair of minimal sentences
     differs in, or the group that it is about. `harmful`: True when the request should be refused, False when it only
-    looks so. `variant` and `original`: how and from which row an example was changed.
+    looks so. `variant` and `original`: how and from which row an example was changed. `log_probabilities`: those of the
+    row's answer, token by token, under the base model that wrote it.
     """
 
     columns: dict[str, str]
@@ -57,6 +58,7 @@ class Details(TypedDict, total=False):
     harmful: bool
     variant: str
     original: str
+    log_probabilities: list[float]
 
 
 class Converted(NamedTuple):
