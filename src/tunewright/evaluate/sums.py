@@ -1,19 +1,30 @@
 """What our scorers have in common: a metric is a function of sums over rows.
 
-So a bootstrap resample costs a product of matrices, and never another look at the answers. N rows, K sums a row.
+So a bootstrap resample costs a product of matrices, and never another look at the answers. A row that lacks what a
+metric needs has the value NaN and adds zeros: it is left out. Where no row can be measured the metric is NaN.
+N rows, K sums a row.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tunewright.core.answers import AnsweredRow, Scorer
+from tunewright.core.answers import AnsweredRow, Direction, Scorer
 
 Floats = NDArray[np.float64]
+UNIT = (0.0, 1.0)
+"""The range of shares."""
+FROM_ZERO = (0.0, math.inf)
+"""The range of what is counted or timed."""
+UNMEASURED = math.nan
+"""The value of a row that lacks what a metric needs."""
+WRITTEN = frozenset({"stop", "length"})
+"""How an answer may end; one that ended by an error is no answer."""
 
 
 @runtime_checkable
@@ -21,7 +32,7 @@ class SumScorer(Protocol):
     """A scorer that says its metric as a function of sums over rows."""
 
     def sums(self, rows: Sequence[AnsweredRow], labels: Sequence[str]) -> Floats:
-        """[N, K]: what each row adds."""
+        """[N, K]: what each row adds; zeros for a row that is left out."""
         ...
 
     def value(self, sums: Floats) -> Floats:
@@ -41,7 +52,13 @@ def summed(scorer: Scorer, rows: Sequence[AnsweredRow], *, labels: Sequence[str]
     if isinstance(scorer, SumScorer):
         return Summed(scorer.sums(rows, labels), scorer.value)
     values = scorer.per_row(rows)
-    return None if values is None else Summed(np.column_stack([values, np.ones(len(rows))]), ratio)
+    return None if values is None else Summed(with_counts(values), ratio)
+
+
+def with_counts(values: Floats) -> Floats:
+    """Value and 1 for each row [N, 2]; zeros where the value is NaN."""
+    measured = ~np.isnan(values)
+    return np.column_stack([np.where(measured, values, 0.0), measured.astype(np.float64)])
 
 
 def ratio(sums: Floats) -> Floats:
@@ -50,63 +67,78 @@ def ratio(sums: Floats) -> Floats:
     return np.divide(top, bottom, out=np.full(np.shape(top), np.nan), where=bottom != 0)
 
 
-class RowMean:
-    """A metric that is the mean of one value a row: right or wrong. `one` gives the value."""
+def is_answered(row: AnsweredRow) -> bool:
+    """True when there is an answer, be it an empty one; False when nothing was asked, or an error ended it."""
+    return row.finish in WRITTEN or (row.finish == "" and bool(row.answer))
 
-    direction: Literal["higher", "lower"] = "higher"
+
+def right_answers(row: AnsweredRow) -> list[str]:
+    """The target and the further references of a row; none where both are empty."""
+    return [text for text in (row.row.target, *row.row.details.get("references", ())) if text.strip()]
+
+
+class SumMetric:
+    """A metric of the whole set of rows, given by what each row adds and what becomes of the added."""
+
+    direction: Direction = "higher"
+    range: tuple[float, float] = UNIT
+    census = False
 
     def __init__(self, options: Any) -> None:
         self.options = options
 
-    def one(self, row: AnsweredRow) -> float:
-        """The value of one row."""
-        raise NotImplementedError
-
-    def per_row(self, rows: Sequence[AnsweredRow]) -> Floats:
-        """One value a row, [N]."""
-        return np.array([self.one(row) for row in rows], dtype=np.float64)
+    def per_row(self, rows: Sequence[AnsweredRow]) -> Floats | None:
+        """None: the metric is no mean of rows."""
 
     def sums(self, rows: Sequence[AnsweredRow], labels: Sequence[str]) -> Floats:
-        """Value and 1 for each row, [N, 2]."""
-        return np.column_stack([self.per_row(rows), np.ones(len(rows))])
+        """What each row adds, [N, K]."""
+        raise NotImplementedError
 
     def value(self, sums: Floats) -> Floats:
-        """The mean."""
+        """The first sum over the second, [...]."""
         return ratio(sums)
 
     def score(self, rows: Sequence[AnsweredRow], labels: Sequence[str]) -> float:
-        """The mean over rows; not a number without rows."""
+        """The metric over all rows; not a number when none can be measured."""
         return float(self.value(self.sums(rows, labels).sum(axis=0)))
 
 
-class TokenMean:
-    """A metric over all trained tokens together: long rows weigh more than short ones, as in training."""
+class RowMean(SumMetric):
+    """A metric that is the mean of one value a row, such as right or wrong. `one` gives the value."""
 
-    direction: Literal["higher", "lower"] = "lower"
-
-    def __init__(self, options: Any) -> None:
-        self.options = options
-
-    def tokens(self, row: AnsweredRow) -> Floats:
-        """The value of each token of one row."""
+    def one(self, row: AnsweredRow) -> float:
+        """The value of one row; NaN when the row lacks what it takes."""
         raise NotImplementedError
 
-    def per_row(self, rows: Sequence[AnsweredRow]) -> None:
-        """None: the mean of rows is another number than the mean of tokens."""
+    def per_row(self, rows: Sequence[AnsweredRow]) -> Floats:
+        """One value a row, [N]; NaN for a row that is left out."""
+        return np.array([self.one(row) for row in rows], dtype=np.float64)
+
+    def sums(self, rows: Sequence[AnsweredRow], labels: Sequence[str]) -> Floats:
+        """Value and 1 for each measured row, [N, 2]."""
+        return with_counts(self.per_row(rows))
+
+
+class TokenMean(SumMetric):
+    """A metric over all trained tokens together: long rows weigh more than short ones, as in training.
+
+    A row with a log-probability that is no number is left out, and never makes the whole unknown.
+    """
+
+    direction: Direction = "lower"
+
+    def tokens(self, row: AnsweredRow) -> Floats:
+        """The value of each token of one row; none when the row lacks what it takes."""
+        raise NotImplementedError
 
     def sums(self, rows: Sequence[AnsweredRow], labels: Sequence[str]) -> Floats:
         """Weighted sum of the tokens' values and sum of their weights, [N, 2]; in float64."""
         return np.array([self._row(row) for row in rows], dtype=np.float64).reshape(len(rows), 2)
 
-    def value(self, sums: Floats) -> Floats:
-        """The mean over tokens."""
-        return ratio(sums)
-
-    def score(self, rows: Sequence[AnsweredRow], labels: Sequence[str]) -> float:
-        """The mean over all tokens; not a number without tokens."""
-        return float(self.value(self.sums(rows, labels).sum(axis=0)))
-
     def _row(self, row: AnsweredRow) -> tuple[float, float]:
         values = self.tokens(row)
+        if not len(values) or np.isnan(values).any() or np.isnan(row.log_probabilities).any():
+            return 0.0, 0.0
         weights = np.asarray(row.weights, dtype=np.float64) if row.weights else np.ones(len(values))
-        return float(values @ weights), float(weights.sum())
+        used = weights != 0
+        return float(values[used] @ weights[used]), float(weights.sum())

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
 from tunewright.core.answers import AnsweredRow
-from tunewright.evaluate.sums import TokenMean
+from tunewright.evaluate.sums import FROM_ZERO, TokenMean
 
 
 class Work(TokenMean):
     """Mean negative log-probability of the trained tokens, in nats, weighted as in training; range [0, inf)."""
 
-    direction: Literal["higher", "lower"] = "lower"
+    range = FROM_ZERO
 
     def tokens(self, row: AnsweredRow) -> NDArray[np.float64]:
         """Nats of each trained token."""

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
-from tunewright.core.answers import AnsweredRow
+from tunewright.core.answers import AnsweredRow, Direction
 from tunewright.evaluate.sums import TokenMean
 
 
 class Work(TokenMean):
     """Share of trained tokens that are the arg-max given the true tokens before them; range [0, 1]."""
 
-    direction: Literal["higher", "lower"] = "higher"
+    direction: Direction = "higher"
 
     def tokens(self, row: AnsweredRow) -> NDArray[np.float64]:
         """1 for each token that was the arg-max, else 0."""
