@@ -10,7 +10,7 @@ from typing import Any
 from tunewright.core import catalog
 from tunewright.core.events import Emit, silent
 from tunewright.core.nouns import DatasetVersion
-from tunewright.core.ports import Row
+from tunewright.core.ports import Converted, Message, Row
 from tunewright.core.workspace import Workspace
 from tunewright.data.encode import TrainingChat
 from tunewright.data.prepare import DataParts, Inputs, dataset_key, prepare
@@ -55,5 +55,5 @@ def workspace_of(folder: Path) -> Workspace:
 
 def row(text: str, label: str | None = None, *, source: str = "f", line: int = 1) -> Row:
     """A row with one question; the answer is the label."""
-    turns = ({"role": "user", "content": text}, {"role": "assistant", "content": label or "yes"})
-    return make_row(turns, label, source=source, line=line)
+    turns: tuple[Message, ...] = ({"role": "user", "content": text}, {"role": "assistant", "content": label or "yes"})
+    return make_row(Converted(turns, label), source=source, line=line)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.data.builders import row
-from tunewright.core.ports import Row
+from tunewright.core.ports import Converted, Row
 from tunewright.data.rows import content_key, make_row, prompt_key
 from tunewright.data.shelf import Shelf, wholes
 
@@ -16,7 +16,7 @@ def sample(count: int) -> list[Row]:
     turns = ({"role": "user", "content": "a"}, {"role": "assistant", "content": "", "tool_calls": calls})
     tool = {"type": "function", "function": {"name": "f"}}
     return [row(f"text {number} ü", "ab"[number % 2], line=number) for number in range(count)] + [
-        make_row(turns, None, source="g", line=7, tools=(tool,))
+        make_row(Converted(turns, tools=(tool,)), source="g", line=7)
     ]
 
 

@@ -14,6 +14,7 @@ from tests.data.builders import every, parts_of, workspace_of, write_jsonl
 from tunewright.core.errors import UserError
 from tunewright.core.events import silent
 from tunewright.core.nouns import DatasetVersion
+from tunewright.core.ports import Converted
 from tunewright.data.dataset import open_dataset
 from tunewright.data.prepare import Inputs, dataset_key, prepare
 from tunewright.data.rows import make_row
@@ -42,7 +43,7 @@ def test_the_stream_is_cut_and_nothing_is_lost_or_doubled(documents: list[list[i
     windows = Windows(Plain(), limit=limit, end=END)  # type: ignore[arg-type]
     found = []
     for number, tokens in enumerate(documents):
-        row = make_row(({"role": "document", "content": str(number)},), None, source="f", line=number + 1)
+        row = make_row(Converted(({"role": "document", "content": str(number)},)), source="f", line=number + 1)
         found += list(windows.add(row, np.array(tokens, dtype=np.int32)))
     found += list(windows.rest())
     stream = [token for document in documents for token in (*document, END)]

@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM
 
 from tunewright.core import catalog
 from tunewright.core.answers import AnsweredRow
-from tunewright.core.ports import Encoded, Measured, Message, Row, RowProblem, TrackedRun
+from tunewright.core.ports import Converted, Encoded, Measured, Message, Row, RowProblem, TrackedRun
 from tunewright.train.checkpoints import join_state, split_state
 
 BAD_FILES = {
@@ -84,14 +84,22 @@ def shape_converts_or_says_why(shape: Any) -> list[str]:
     for bad in BAD_VALUES:
         for value in ({}, dict.fromkeys(columns, bad), {columns[0]: bad}):
             try:
-                messages, _label, _tools = shape.convert(value)
+                converted = shape.convert(value)
             except RowProblem as problem:
                 problems += [] if problem.reason.isidentifier() else [f"reason {problem.reason!r}"]
             except Exception as error:  # noqa: BLE001 - any error at all is the breach
                 problems.append(f"{value!r:.60}: {type(error).__name__}")
             else:
-                problems += [] if _is_answered(messages) else [f"{value!r:.60}: {messages!r:.60}"]
+                problems += [] if _is_whole(converted) else [f"{value!r:.60}: {converted!r:.60}"]
     return problems
+
+
+def _is_whole(converted: Any) -> bool:
+    """An answer stands last; of a pair, what lost is answered too, and is something else than what won."""
+    if not isinstance(converted, Converted) or not _is_answered(converted.messages):
+        return False
+    lost = converted.rejected
+    return not lost or (_is_answered(lost) and lost != converted.messages[-1:])
 
 
 def _is_answered(messages: Sequence[Message]) -> bool:

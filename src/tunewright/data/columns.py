@@ -8,6 +8,8 @@ from typing import Any
 
 from tunewright.core.ports import Message, RowProblem
 
+PAIR = frozenset({"chosen", "rejected"})
+"""Columns of a preference pair; a row that has both is one, whatever else it holds."""
 MAX_NAMES = 10
 MAX_NAME_CHARACTERS = 40
 

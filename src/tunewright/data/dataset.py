@@ -6,6 +6,7 @@ T tokens of all examples of a split in a row, N examples.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -81,8 +82,7 @@ class Split:
             self._group = (number, self._file.read_row_group(number))
         begin = int(self._group_ends[number - 1]) if number else 0
         values: dict[str, Any] = self._group[1].slice(index - begin, 1).to_pylist()[0]
-        tools = json.loads(values.get("tools") or "[]")
-        return Row(**{**values, "messages": tuple(json.loads(values["messages"])), "tools": tuple(tools)})
+        return to_row(values)
 
     @cached_property
     def lengths(self) -> NDArray[np.int64]:
@@ -109,6 +109,13 @@ class Split:
         if not 0 <= index < len(self):
             raise IndexError(f"{self.name} has {len(self)} rows; {index} is none of them")
         return index
+
+
+def to_row(values: Mapping[str, Any]) -> Row:
+    """A row from its columns in Parquet; files of earlier versions lack some of them."""
+    tools, rejected = (tuple(json.loads(values.get(name) or "[]")) for name in ("tools", "rejected"))
+    more = {"tools": tools, "rejected": rejected, "details": json.loads(values.get("details") or "{}")}
+    return Row(**{**values, "messages": tuple(json.loads(values["messages"])), **more})
 
 
 def map_arrays(path: Path) -> dict[str, Any]:

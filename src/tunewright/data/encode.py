@@ -27,6 +27,8 @@ BATCH_ROWS = 1024
 BATCH_CHARACTERS = 4 * 2**20
 REWRITTEN = "answers_rewritten_later"
 """Earlier answers that the template writes otherwise once more turns follow: they stay untrained."""
+REJECTED = "rejected_not_trained"
+"""Preference pairs whose winner was encoded: the turns that lost lie in Parquet and make no tokens."""
 
 
 class TrainingChat(Chat, Protocol):
@@ -95,7 +97,8 @@ class Encoder:
     def _batch(self, rows: Sequence[Row], split: str, writer: SplitWriter, refusal: Refusal) -> None:
         rewritten: dict[int, int] = {}
         talks = [Conversation(row.messages, row.tools) for row in rows]
-        results = self.chat.encode_many(talks, loss_on=self.loss_on, rewritten=rewritten)
+        encoded = self.chat.encode_many(talks, loss_on=self.loss_on, rewritten=rewritten)
+        results = [self._problem_of_rejected(row) or result for row, result in zip(rows, encoded, strict=True)]
         for index, answers in rewritten.items():
             self.ledger.sources[rows[index].source].notes[REWRITTEN] += answers
         policy = self.options.overlong
@@ -107,6 +110,11 @@ class Encoder:
             if fitted.reason == OVERLONG and policy.action == "refuse":
                 refusal.add(row, len(result[0]))
             self._keep(row, split, fitted=fitted, length=len(result[0]), writer=writer)
+
+    def _problem_of_rejected(self, row: Row) -> RowProblem | None:
+        """Why the turns that lost cannot be written as tokens, or None."""
+        found = self.chat.problem(row.rejected) if row.rejected else None
+        return found and RowProblem(found.reason, f"of the rejected turns {found.detail}")
 
     def _documents(self, rows: Sequence[Row], writer: SplitWriter, windows: Windows) -> None:
         """Documents into windows; each document counts as kept, however many windows it stands in."""
@@ -142,6 +150,8 @@ class Encoder:
             self.ledger.truncated_rows += 1
             tally.notes["cut"] += 1
             counts["truncated"] += fitted.truncated
+        if row.rejected:
+            tally.notes[REJECTED] += 1
         if len(fitted.pieces) > 1:
             tally.created["overlong_split"] += len(fitted.pieces) - 1
         for number, (tokens, weights) in enumerate(fitted.pieces):

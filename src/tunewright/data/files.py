@@ -14,7 +14,7 @@ from tunewright.data.rows import SPLITS
 from tunewright.recipe import files as named
 from tunewright.recipe.recipe import DataOptions, SourceOptions
 
-PREPARE_VERSION = 2
+PREPARE_VERSION = 3
 """Raised when the same rows and options give another result."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from tunewright.core.workspace import Workspace, lock, new_folder, outside_error
 from tunewright.data.arrange import CONFLICTING, arrange
 from tunewright.data.encode import Encoder, TrainingChat
 from tunewright.data.files import dataset_key, find_files
+from tunewright.data.keep import nowhere
 from tunewright.data.read import Reader
 from tunewright.data.receipt import Ledger, Quarantine, check_limits, labels_of
 from tunewright.data.rows import SPLITS
@@ -121,9 +122,11 @@ def read(options: DataOptions, parts: DataParts, *, desk: Desk) -> tuple[str, di
     check_form(shape_name, desk.inputs, where=files["train"][0].name)
     if len(parts.shapes) > 1:
         desk.emit(Note(text=f"The rows have the shape {shape_name}, by their columns."))
-    reader = Reader(parts.sources, shape, options.system, desk.ledger, desk.quarantine, desk.emit, desk.shelf)
+    keep = options.keep
+    reader = Reader(parts.sources, shape, options.system, desk.ledger, desk.quarantine, desk.emit, desk.shelf, keep)
     rows = reader.read(files)
     check_not_empty(len(rows["train"]), desk.ledger, options=options, quarantine=desk.quarantine)
+    tell_columns(keep, desk, rows=sum(map(len, rows.values())))
     return shape_name, rows
 
 
@@ -162,6 +165,12 @@ def check_not_empty(rows: int, ledger: Ledger, *, options: DataOptions, quaranti
         where=options.train.path,
         do=f"Bad rows are listed in {quarantine.path}." if whole.quarantined else "Name other files in data.train.",
     )
+
+
+def tell_columns(keep: Sequence[str], desk: Desk, *, rows: int) -> None:
+    """Say which columns were to be kept and stand in no row."""
+    for name in nowhere(keep, desk.ledger.total().notes, rows=rows):
+        desk.emit(Note(text=f'data.keep: no row has a column "{name}"; nothing is kept of it.'))
 
 
 def tell_conflicts(ledger: Ledger, emit: Emit) -> None:

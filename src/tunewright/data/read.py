@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tunewright.core.events import Emit, Progress
-from tunewright.core.ports import RawRow, Row, RowProblem, Shape, Source
+from tunewright.core.ports import Details, RawRow, Row, RowProblem, Shape, Source
 from tunewright.data.files import SourceFile, source_type
+from tunewright.data.keep import kept
 from tunewright.data.receipt import Ledger, Quarantine
 from tunewright.data.rows import make_row, with_system
 from tunewright.data.shelf import Shelf
@@ -17,7 +18,7 @@ PROGRESS_ROWS = 10_000
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads files with one shape; counts in the ledger, sets bad rows aside."""
+    """Reads files with one shape; counts in the ledger, sets bad rows aside. `keep` names columns that stay."""
 
     sources: Mapping[str, Source]
     shape: Shape
@@ -26,6 +27,7 @@ class Reader:
     quarantine: Quarantine
     emit: Emit
     shelf: Shelf
+    keep: tuple[str, ...] = ()
 
     def read(self, files: Mapping[str, Sequence[SourceFile]]) -> dict[str, list[Row]]:
         """Rows by split, in file order; their turns lie on the shelf."""
@@ -52,5 +54,9 @@ class Reader:
         if raw.value is None:
             reason, _, detail = raw.problem.partition(": ")
             raise RowProblem(reason, detail)
-        messages, label, tools = self.shape.convert(raw.value)
-        return make_row(with_system(messages, self.system), label, source=file, line=raw.line, tools=tools)
+        found = self.shape.convert(raw.value)
+        details = found.details
+        if columns := kept(raw.value, self.keep, notes=self.ledger.sources[file].notes):
+            details = Details(**{**details, "columns": columns})
+        found = found._replace(messages=with_system(found.messages, self.system), details=details)
+        return make_row(found, source=file, line=raw.line)

@@ -10,24 +10,21 @@ from dataclasses import replace
 from typing import Any
 
 from tunewright.core import digest
-from tunewright.core.ports import Message, Row
+from tunewright.core.ports import Converted, Message, Row
 
 SPLITS = ("train", "validation", "test")
 KEY_BYTES = 16
 """128 bits: no two of a billion different rows share a key by chance."""
 
 
-def make_row(
-    messages: tuple[Message, ...],
-    label: str | None,
-    *,
-    source: str,
-    line: int,
-    tools: tuple[dict[str, Any], ...] = (),
-) -> Row:
-    """A row whose id is the digest of its turns, label and tools, whatever file it stands in."""
-    named = [messages, label, tools] if tools else [messages, label]
-    return Row(digest.of_json(named), messages, label, source, line, tools)
+def make_row(converted: Converted, *, source: str, line: int) -> Row:
+    """A row whose id is the digest of its turns, label, tools and rejected turns, whatever file it stands in.
+
+    Details are no content: they say something about an example and change nothing of what a model reads or writes.
+    """
+    messages, label, tools, rejected, details = converted
+    named = [messages, label, *([tools] if tools or rejected else []), *([rejected] if rejected else [])]
+    return Row(digest.of_json(named), messages, label, source, line, tools, rejected, details)
 
 
 def with_system(messages: tuple[Message, ...], system: str | None) -> tuple[Message, ...]:
@@ -38,8 +35,11 @@ def with_system(messages: tuple[Message, ...], system: str | None) -> tuple[Mess
 
 
 def content_key(row: Any) -> bytes:
-    """What exact duplicates share: roles, texts, calls and tools; not the label's name, weight, file or line."""
-    return row.key if hasattr(row, "key") else _key(row.messages, row.tools)
+    """What exact duplicates share: roles, texts, calls, tools and rejected turns.
+
+    Not the label's name, weights, details, file or line.
+    """
+    return row.key if hasattr(row, "key") else _key(row.messages, row.tools, row.rejected)
 
 
 def prompt_key(row: Any) -> bytes:
@@ -47,10 +47,24 @@ def prompt_key(row: Any) -> bytes:
     return row.prompt_key if hasattr(row, "prompt_key") else _key(row.messages[:-1], row.tools)
 
 
-def _key(messages: Sequence[Message], tools: Sequence[dict[str, Any]]) -> bytes:
-    turns = [{name: value for name, value in turn.items() if name != "weight"} for turn in messages]
-    text = json.dumps([turns, tools] if tools else turns, sort_keys=True)
+def side_key(row: Any) -> bytes:
+    """What rows share that must stand in one split: content; of preference pairs the prompt.
+
+    Two pairs with one prompt and one winner differ in the loser alone, and training learns the winner: apart, the test
+    would measure what was trained.
+    """
+    paired = row.paired if hasattr(row, "paired") else bool(row.rejected)
+    return prompt_key(row) if paired else content_key(row)
+
+
+def _key(messages: Sequence[Message], tools: Sequence[dict[str, Any]], rejected: Sequence[Message] = ()) -> bytes:
+    turns, lost = _unweighted(messages), _unweighted(rejected)
+    text = json.dumps([turns, tools, lost] if lost else [turns, tools] if tools else turns, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=KEY_BYTES).digest()
+
+
+def _unweighted(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in turn.items() if name != "weight"} for turn in messages]
 
 
 def piece(row: Row, number: int) -> Row:

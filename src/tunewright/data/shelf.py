@@ -11,16 +11,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from tunewright.core.ports import Message, Row
+from tunewright.core.ports import Details, Message, Row
 from tunewright.data.rows import content_key, prompt_key
 
 ID_BYTES, KEY_BYTES = 32, 16
+Laid = tuple[tuple[Message, ...], tuple[dict[str, Any], ...], tuple[Message, ...], Details]
+"""What lies on the shelf of a row: turns, tools, rejected turns, details."""
 
 
 class ShelvedRow:
     """A row whose turns lie on the shelf; otherwise what `core.ports.Row` is."""
 
-    __slots__ = ("_digests", "_place", "_shelf", "label", "line", "source")
+    __slots__ = ("_digests", "_place", "_shelf", "label", "line", "paired", "source")
 
     def __init__(self, row: Row, shelf: Shelf, place: int) -> None:
         self._digests = bytes.fromhex(row.id) + content_key(row) + prompt_key(row)
@@ -29,6 +31,7 @@ class ShelvedRow:
         self.label = shelf.known(row.label)
         self.source = shelf.known(row.source)
         self.line = row.line
+        self.paired = bool(row.rejected)
 
     @property
     def id(self) -> str:
@@ -55,10 +58,20 @@ class ShelvedRow:
         """Schemas of tools, read from disk."""
         return self.whole().tools
 
+    @property
+    def rejected(self) -> tuple[Message, ...]:
+        """The turns that lost, read from disk; there are none where `paired` is False."""
+        return self.whole().rejected if self.paired else ()
+
+    @property
+    def details(self) -> Details:
+        """Details, read from disk."""
+        return self.whole().details
+
     def whole(self) -> Row:
         """The row with its turns."""
-        messages, tools = self._shelf.load(self._place)
-        return Row(self.id, messages, self.label, self.source, self.line, tools)
+        messages, tools, rejected, details = self._shelf.load(self._place)
+        return Row(self.id, messages, self.label, self.source, self.line, tools, rejected, details)
 
 
 class Shelf:
@@ -76,22 +89,23 @@ class Shelf:
         if self._reading:
             self._file.seek(self._end)
             self._reading = False
-        line = (
-            json.dumps([row.messages, row.tools] if row.tools else [row.messages], separators=(",", ":")).encode()
-            + b"\n"
-        )
+        laid: list[Any] = [row.messages, row.tools, row.rejected, row.details]
+        while not laid[-1]:
+            laid.pop()
+        line = json.dumps(laid, separators=(",", ":")).encode() + b"\n"
         self._file.write(line)
         found = ShelvedRow(row, self, self._end)
         self._end += len(line)
         return found
 
-    def load(self, place: int) -> tuple[tuple[Message, ...], tuple[dict[str, Any], ...]]:
-        """Turns and tools of the row at a place."""
+    def load(self, place: int) -> Laid:
+        """What was laid aside of the row at a place."""
         if not self._reading or self._file.tell() != place:
             self._file.seek(place)
             self._reading = True
-        messages, *tools = json.loads(self._file.readline())
-        return tuple(messages), tuple(tools[0]) if tools else ()
+        laid = json.loads(self._file.readline())
+        messages, tools, rejected, details = [*laid, *[[], [], [], {}][len(laid) :]]
+        return tuple(messages), tuple(tools), tuple(rejected), details
 
     def known(self, text: str | None) -> Any:
         """One object for equal texts: labels and file names are few."""

@@ -1,4 +1,7 @@
-"""The division of rows: seeded, stratified by label, independent of file order, equal rows always on one side."""
+"""The division of rows: seeded, stratified by label, independent of file order.
+
+Equal rows always stand on one side, and so do preference pairs with one prompt.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,11 @@ from collections.abc import Mapping, Sequence
 
 from tunewright.core.errors import UserError
 from tunewright.core.ports import Row
-from tunewright.data.rows import content_key
+from tunewright.data.rows import side_key
 from tunewright.recipe.recipe import SplitOptions
 
 Group = list[int]
-"""Places of equal rows in the list that is divided."""
+"""Places, in the list that is divided, of rows that belong together."""
 
 
 def divide(rows: Sequence[Row], shares: Mapping[str, float], *, options: SplitOptions) -> dict[str, list[Row]]:
@@ -38,10 +41,10 @@ def stratified(rows: Sequence[Row], options: SplitOptions) -> bool:
 
 
 def strata(rows: Sequence[Row], *, by_label: bool) -> dict[str, dict[str, Group]]:
-    """Label to groups of equal rows, each under the smallest id in it."""
+    """Label to groups of rows that belong together, each under the smallest id in it."""
     groups: dict[bytes, Group] = defaultdict(list)
     for index, row in enumerate(rows):
-        groups[content_key(row)].append(index)
+        groups[side_key(row)].append(index)
     found: dict[str, dict[str, Group]] = defaultdict(dict)
     for group in groups.values():
         first = min((rows[index] for index in group), key=lambda row: row.id)

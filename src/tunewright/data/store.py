@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from tunewright.core.digest import canonical
 from tunewright.core.ports import Row
 
 BLOCK_ROWS = 4096
@@ -32,18 +33,25 @@ SCHEMA = pa.schema(
         pa.field("label", pa.string()),
         pa.field("source", pa.string(), nullable=False),
         pa.field("line", pa.int64(), nullable=False),
+        pa.field("rejected", pa.string()),
+        pa.field("details", pa.string()),
     ]
 )
 
 
 class SplitWriter:
-    """Takes the examples of one split in order. Memory holds one block; `digest` covers ids, tokens and weights."""
+    """Takes the examples of one split in order. Memory holds one block.
+
+    `digest` covers ids, tokens, weights, and details where a row has any.
+    """
 
     def __init__(self, folder: Path, split: str) -> None:
         self._folder, self._split = folder, split
         self._raw = {name: (folder / f"{split}.{name}.raw").open("wb") for name in ("tokens", "weights")}
         self._table = pq.ParquetWriter(folder / f"{split}.parquet", SCHEMA)
         self._hashes = {name: hashlib.sha256() for name in ("ids", "tokens", "weights")}
+        self._details = hashlib.sha256()
+        self._detailed = 0
         self._lengths: list[int] = []
         self._rows: list[Row] = []
         self._arrays: dict[str, list[NDArray[np.int32] | NDArray[np.float32]]] = {"tokens": [], "weights": []}
@@ -67,8 +75,10 @@ class SplitWriter:
 
     @property
     def digest(self) -> str:
-        """Digest of the content: ids, lengths, tokens and weights, whatever the blocks were."""
+        """Digest of the content: ids, lengths, tokens, weights and details, whatever the blocks were."""
         parts = {name: state.hexdigest() for name, state in self._hashes.items()}
+        if self._detailed:
+            parts["details"] = self._details.hexdigest()
         lengths = hashlib.sha256(self.lengths.astype("<i8").tobytes()).hexdigest()
         return hashlib.sha256(json.dumps([parts, lengths], sort_keys=True).encode()).hexdigest()
 
@@ -81,6 +91,10 @@ class SplitWriter:
             self._hashes[name].update(block)
             arrays.clear()
         self._hashes["ids"].update("".join(row.id for row in self._rows).encode())
+        for index, row in enumerate(self._rows, start=len(self._lengths) - len(self._rows)):
+            if row.details:
+                self._details.update(canonical([index, row.details]) + b"\n")
+                self._detailed += 1
         self._table.write_table(to_table(self._rows))
         self._rows.clear()
         self._waiting_tokens = 0
@@ -111,18 +125,25 @@ class SplitWriter:
 
 
 def to_table(rows: Sequence[Row]) -> pa.Table:
-    """Rows as they lie in Parquet; turns and tools are JSON text."""
+    """Rows as they lie in Parquet; turns, tools and details are JSON text, null where there are none."""
     return pa.table(
         {
             "id": [row.id for row in rows],
             "messages": [json.dumps(row.messages, ensure_ascii=False) for row in rows],
-            "tools": [json.dumps(row.tools, ensure_ascii=False) if row.tools else None for row in rows],
+            "tools": [json_text(row.tools) for row in rows],
             "label": [row.label for row in rows],
             "source": [row.source for row in rows],
             "line": [row.line for row in rows],
+            "rejected": [json_text(row.rejected) for row in rows],
+            "details": [json_text(row.details) for row in rows],
         },
         schema=SCHEMA,
     )
+
+
+def json_text(value: object) -> str | None:
+    """A value as JSON text, or None when it is empty."""
+    return json.dumps(value, ensure_ascii=False) if value else None
 
 
 def safetensors_header(examples: int, tokens: int) -> bytes:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewright.core import digest
-from tunewright.core.ports import Chat, Row
+from tunewright.core.ports import Chat, Message, Row
 
 Window = tuple[Row, tuple[NDArray[np.int32], NDArray[np.float32]]]
 
@@ -56,4 +56,5 @@ class Windows:
         text = self._chat.decode(tokens.tolist())
         self._number += 1
         name = digest.of_json([first.id, self._number, digest.of_bytes(tokens.tobytes())])
-        return Row(name, ({"role": "document", "content": text},), None, first.source, first.line), (tokens, weights)
+        turns: tuple[Message, ...] = ({"role": "document", "content": text},)
+        return Row(name, turns, source=first.source, line=first.line, details=first.details), (tokens, weights)

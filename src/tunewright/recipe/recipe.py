@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
 from tunewright.recipe.fields import Options, PartOf, Presets, Share, ShareOrCount, option
+from tunewright.recipe.gates import GateOptions
 from tunewright.recipe.training import TrainingOptions
 
 
@@ -160,6 +161,15 @@ class DataOptions(Options):
         "What is done to rows, in order.",
         why="an example seen twice counts twice and can stand on both sides of a split",
     )
+    keep: Annotated[
+        tuple[Annotated[str, Field(min_length=1)], ...],
+        Field(max_length=20),
+        WithJsonSchema({"type": "array", "items": {"type": "string", "minLength": 1}, "maxItems": 20, "rules": True}),
+    ] = option(
+        (),
+        "Columns kept with each row as text, for groups and slices; at most 20, of each value 1,000 characters.",
+        why="none: what a shape does not read is not needed for training",
+    )
     split: SplitOptions = option({}, "How rows are divided.", why="see its keys")
     max_tokens: int = option(
         1024,
@@ -184,7 +194,9 @@ class EvaluateOptions(Options):
     """What is measured after training, and against what."""
 
     suites: tuple[Annotated[Any, PartOf("suites")], ...] | Literal["auto"] = option(
-        "auto", "What is measured.", why="auto: `heldout`, and `labels` where rows have labels, else `answers`"
+        "auto",
+        "What is measured.",
+        why="auto: `heldout`, and `labels` where rows have labels, else `answers`; and every suite that a gate names",
     )
     split: Literal["test", "validation"] = option(
         "test", "Rows that are measured.", why="rows that no choice was made on"
@@ -249,6 +261,9 @@ class Recipe(Options):
     )
     training: TrainingOptions = option({}, "The course of training.", why="see its keys")
     evaluate: EvaluateOptions = option({}, "What is measured.", why="see its keys")
+    gates: tuple[GateOptions, ...] = option(
+        (), "Limits that the tuned model must meet; one that is not met ends the run with exit code 1.", why="none"
+    )
     output: OutputOptions = option({}, "Where results go.", why="see its keys")
 
     @field_validator("model", mode="before")

@@ -108,7 +108,7 @@ BAD = [
 
 @pytest.mark.parametrize(("name", "value", "question", "answer", "label"), GOOD)
 def test_a_good_row(name: str, value: dict[str, Any], question: str, answer: str, label: str | None) -> None:
-    messages, found, tools = every("shapes")[name].convert(value)
+    messages, found, tools = every("shapes")[name].convert(value)[:3]
     assert tools == ()
     assert messages == ({"role": "user", "content": question}, {"role": "assistant", "content": answer})
     assert found == label
@@ -123,14 +123,14 @@ def test_a_bad_row_says_why(name: str, value: dict[str, Any], reason: str) -> No
 
 def test_chat_keeps_turns_and_weights_and_passes_empty_extras() -> None:
     value = {"messages": [U, {**A, "weight": 0, "tool_calls": None}, U, {**A, "weight": 1, "refusal": ""}], "id": 7}
-    messages, label, _tools = every("shapes")["chat"].convert(value)
+    messages, label, _tools = every("shapes")["chat"].convert(value)[:3]
     assert messages == (U, {**A, "weight": 0.0}, U, A)
     assert label is None
 
 
 def test_columns_and_the_prompt_may_be_named() -> None:
     options = catalog.options("shapes", "labelled")(text="body", label="class", prompt="Is it {text}? {x}")
-    messages, label, _tools = catalog.work("shapes", "labelled")(options).convert({"body": "{label}", "class": "b"})
+    messages, label, _tools = catalog.work("shapes", "labelled")(options).convert({"body": "{label}", "class": "b"})[:3]
     assert messages[0]["content"] == "Is it {label}? {x}"
     assert label == "b"
 
@@ -147,7 +147,7 @@ def test_detection_finds_exactly_one_shape(name: str, value: dict[str, Any]) -> 
 
 
 def test_a_document_is_one_turn_without_a_speaker() -> None:
-    messages, label, tools = every("shapes")["text"].convert({"text": "Once upon a time."})
+    messages, label, tools = every("shapes")["text"].convert({"text": "Once upon a time."})[:3]
     assert messages == ({"role": "document", "content": "Once upon a time."},)
     assert (label, tools) == (None, ())
 
@@ -159,7 +159,7 @@ def test_calls_of_tools_keep_their_arguments_as_a_mapping() -> None:
     call = {"id": "c1", "type": "function", "function": {"name": "look_up", "arguments": '{"word": "axe"}'}}
     turns = [U, {"role": "assistant", "content": None, "tool_calls": [call]}]
     turns += [{"role": "tool", "tool_call_id": "c1", "content": "a tool"}, A]
-    messages, _label, tools = every("shapes")["chat"].convert({"messages": turns, "tools": [TOOL]})
+    messages, _label, tools = every("shapes")["chat"].convert({"messages": turns, "tools": [TOOL]})[:3]
     assert messages[1]["tool_calls"][0]["function"] == {"name": "look_up", "arguments": {"word": "axe"}}
     assert messages[1]["content"] == ""
     assert messages[2] == {"role": "tool", "tool_call_id": "c1", "content": "a tool"}
@@ -182,22 +182,22 @@ def test_calls_at_once_are_answered_in_any_order_with_ids_and_in_order_without()
     results = [{"role": "tool", "tool_call_id": name, "content": name} for name in ("b", "a")]
     messages, _label, _tools = every("shapes")["chat"].convert(
         {"messages": [U, {"role": "assistant", "tool_calls": calls}, *results, A]}
-    )
+    )[:3]
     assert [turn.get("tool_call_id") for turn in messages] == [None, None, "b", "a", None]
     bare = [{"name": "f"}, {"name": "g"}]
     turns = [U, {"role": "assistant", "tool_calls": bare}, *({"role": "tool", "content": "x"} for _ in bare), A]
-    messages, _label, _tools = every("shapes")["chat"].convert({"messages": turns})
+    messages, _label, _tools = every("shapes")["chat"].convert({"messages": turns})[:3]
     assert [call["function"] for call in messages[1]["tool_calls"]] == [{"name": n, "arguments": {}} for n in "fg"]
 
 
 @pytest.mark.parametrize("name", ["reasoning_content", "reasoning", "thinking"])
 def test_reasoning_has_one_name(name: str) -> None:
-    messages, _label, _tools = every("shapes")["chat"].convert({"messages": [U, {**A, name: "Because."}]})
+    messages, _label, _tools = every("shapes")["chat"].convert({"messages": [U, {**A, name: "Because."}]})[:3]
     assert messages[1] == {**A, "reasoning_content": "Because."}
 
 
 def test_the_developer_is_the_system() -> None:
-    messages, _label, _tools = every("shapes")["chat"].convert({"messages": [{**U, "role": "developer"}, U, A]})
+    messages, _label, _tools = every("shapes")["chat"].convert({"messages": [{**U, "role": "developer"}, U, A]})[:3]
     assert messages[0] == {"role": "system", "content": "Hi"}
 
 
@@ -209,7 +209,7 @@ def test_sharegpt_with_tools_is_the_same_conversation() -> None:
         {"from": "gpt", "value": "Hello"},
     ]
     value = {"conversations": turns, "system": "Be brief.", "tools": json.dumps([TOOL])}
-    messages, _label, tools = every("shapes")["sharegpt"].convert(value)
+    messages, _label, tools = every("shapes")["sharegpt"].convert(value)[:3]
     call = {"type": "function", "function": {"name": "look_up", "arguments": {"word": "axe"}}}
     assert messages == (
         {"role": "system", "content": "Be brief."},

@@ -7,6 +7,7 @@ from typing import Any
 
 from tunewright.core.ports import Converted, RowProblem
 from tunewright.data.calls import to_tools
+from tunewright.data.columns import PAIR
 from tunewright.data.turns import check_order, to_turn
 from tunewright.recipe.options.shapes.chat import Options
 
@@ -18,8 +19,8 @@ class Work:
         self.options = options
 
     def fits(self, columns: frozenset[str], example: Mapping[str, Any]) -> bool:
-        """The column of turns is there and holds a list."""
-        return self.options.messages in columns and isinstance(example.get(self.options.messages), list)
+        """The column of turns is there and holds a list, and the row is no preference pair."""
+        return isinstance(example.get(self.options.messages), list) and not columns >= PAIR
 
     def convert(self, value: Mapping[str, Any]) -> Converted:
         """The turns as they are, and the tools that the row offers; no label. Raises RowProblem."""

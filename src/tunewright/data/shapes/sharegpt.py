@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from tunewright.core.ports import Converted, Message, RowProblem
 from tunewright.data.calls import from_json, to_tools
-from tunewright.data.columns import optional_text
+from tunewright.data.columns import PAIR, optional_text
 from tunewright.data.turns import check_order, to_turn
 from tunewright.recipe.options.shapes.sharegpt import Options
 
@@ -32,8 +32,10 @@ class Work:
         self.options = options
 
     def fits(self, columns: frozenset[str], example: Mapping[str, Any]) -> bool:
-        """The column of turns is there and holds a list of objects with `from`."""
+        """The column of turns is there and holds a list of objects with `from`, and the row is no preference pair."""
         turns = example.get(self.options.conversations)
+        if columns >= PAIR:
+            return False
         return isinstance(turns, list) and bool(turns) and isinstance(turns[0], dict) and "from" in turns[0]
 
     def convert(self, value: Mapping[str, Any]) -> Converted:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from tunewright.core.ports import Converted
-from tunewright.data.columns import required_text
+from tunewright.data.columns import PAIR, required_text
 from tunewright.recipe.options.shapes.text import Options
 
-OTHERS = frozenset({"label", "messages", "conversations", "prompt", "completion", "question", "answer", "instruction"})
+OTHERS = PAIR | {"label", "messages", "conversations", "prompt", "completion", "question", "answer", "instruction"}
 """Columns that say a row is more than a document."""
 
 
