@@ -108,7 +108,7 @@ def _is_answered(messages: Sequence[Message]) -> bool:
 
 
 def step_loses_no_row(step: Any) -> list[str]:
-    """Rows in and created are rows out and gone, each with its reason."""
+    """Rows in and created are rows out and gone, each with its reason; a step on training rows touches no others."""
     rows = {split: [_row(text, "ab"[i % 2]) for i, text in enumerate(texts)] for split, texts in SPLITS.items()}
     given = sum(map(len, rows.values()))
     done = step.apply({split: list(some) for split, some in rows.items()})
@@ -117,7 +117,12 @@ def step_loses_no_row(step: Any) -> list[str]:
         [] if given + created == out + len(done.gone) else [f"{given} + {created} in, {out} + {len(done.gone)} out"]
     )
     problems += [f"a row {fate} without a reason" for _row, _split, fate, reason in done.gone if not reason]
+    problems += (
+        ["rows created without a reason"] if not all(done.created) or min(done.created.values(), default=1) < 1 else []
+    )
     problems += [f"splits {sorted(done.rows)}"] if set(done.rows) != set(rows) else []
+    if getattr(step, "phase", "") == "training_rows":
+        problems += [f"{split} rows changed" for split in ("validation", "test") if done.rows[split] != rows[split]]
     return problems
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from tunewright.core.errors import UserError
-from tunewright.core.ports import Row, Step
+from tunewright.core.ports import Row, Step, StepResult
 from tunewright.data.receipt import Ledger
 from tunewright.data.rows import SPLITS, conflicting
 from tunewright.data.split import divide
@@ -61,9 +62,28 @@ def run(steps: Iterable[Step], rows: dict[str, list[Row]], *, ledger: Ledger) ->
                 tally.duplicate += 1
             else:
                 tally.dropped[reason] += 1
-        ledger.created.update(result.created)
+        count_created(rows, result, ledger=ledger)
         rows = result.rows
     return rows
+
+
+def count_created(rows: dict[str, list[Row]], result: StepResult, *, ledger: Ledger) -> None:
+    """Count what a step created; under the sources of the new rows where the step gives one reason for all of them.
+
+    Raises AssertionError when a step made more or fewer rows than it says: a bug of the step.
+    """
+    if not result.created:
+        return
+    after = Counter(row.source for group in result.rows.values() for row in group)
+    after.update(row.source for row, *_fate in result.gone)
+    after.subtract(Counter(row.source for group in rows.values() for row in group))
+    if after.total() != sum(result.created.values()):
+        raise AssertionError(f"a step made {after.total()} rows and says {result.created}")
+    if len(result.created) > 1:
+        ledger.created.update(result.created)
+        return
+    for source, count in (+after).items():
+        ledger.sources[source].created.update(dict.fromkeys(result.created, count))
 
 
 def note_conflicts(rows: dict[str, list[Row]], ledger: Ledger) -> None:
