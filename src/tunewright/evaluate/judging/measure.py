@@ -1,0 +1,91 @@
+"""What a judge's verdicts amount to: how often the second model wins, whether the place decides, whether it is steady.
+
+N pairs. Every figure is a mean over pairs, each pair's value a mean of both orders; intervals count families as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from tunewright.evaluate.judging.ask import JudgedPair
+from tunewright.evaluate.judging.intervals import Interval, mean_interval
+
+
+class Figure(BaseModel):
+    """A number with its interval at 95 %; None where `n` values in `families` families cannot say it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    value: float | None = None
+    interval: Interval | None = None
+    n: int = 0
+    families: int = 0
+
+
+def figure(values: Sequence[float], families: Sequence[str], *, span: Interval = (0.0, 1.0)) -> Figure:
+    """The mean of N values within `span`, as a figure."""
+    if not values:
+        return Figure()
+    found = np.array(values, dtype=np.float64)
+    return Figure(
+        value=float(found.mean()),
+        interval=mean_interval(found, families, span=span),
+        n=len(found),
+        families=len(set(families)),
+    )
+
+
+def win_rate(pairs: Sequence[JudgedPair]) -> Figure:
+    """How often the second model wins, ties as half: over pairs judged in both orders, identical answers as ties."""
+    return _over(pairs, _won, fates=("judged", "identical"))
+
+
+def steady_win_rate(pairs: Sequence[JudgedPair]) -> Figure:
+    """The same over pairs in which both orders agree: what is left of it without those that the place decides."""
+    return _over([judged for judged in pairs if _agrees(judged) == 1], _won)
+
+
+def position_bias(pairs: Sequence[JudgedPair]) -> Figure:
+    """How much more often the first place wins than the second, from -1 to 1; without bias it is 0.
+
+    Every pair is seen in both orders, so that which answer is better cancels out.
+    Source: the order swap of Zheng et al., 2023, "Judging LLM-as-a-judge", section 3.4, here as a signed share.
+    """
+    return _over(pairs, _first_place, span=(-1.0, 1.0))
+
+
+def consistency(pairs: Sequence[JudgedPair]) -> Figure:
+    """The share of pairs for which both orders give the same verdict about the answers, ties among them."""
+    return _over(pairs, _agrees)
+
+
+def tie_rate(pairs: Sequence[JudgedPair]) -> Figure:
+    """The share of verdicts that are ties, identical answers left out."""
+    return _over(pairs, lambda judged: float(np.mean([heard.verdict == "tie" for heard in judged.heard])))
+
+
+def _over(
+    pairs: Sequence[JudgedPair],
+    value: Callable[[JudgedPair], float],
+    *,
+    fates: tuple[str, ...] = ("judged",),
+    span: Interval = (0.0, 1.0),
+) -> Figure:
+    kept = [judged for judged in pairs if judged.fate in fates]
+    return figure([value(judged) for judged in kept], [judged.pair.family for judged in kept], span=span)
+
+
+def _won(judged: JudgedPair) -> float:
+    """1 where the second model's answer won, 0 where the first's did, a half for a tie; the mean of both orders."""
+    winners = [heard.winner for heard in judged.heard] or [None]
+    return float(np.mean([0.5 if winner is None else winner for winner in winners]))
+
+
+def _first_place(judged: JudgedPair) -> float:
+    return float(np.mean([{"first": 1, "second": -1}.get(heard.verdict or "", 0) for heard in judged.heard]))
+
+
+def _agrees(judged: JudgedPair) -> float:
+    return float(judged.fate == "judged" and len({heard.winner for heard in judged.heard}) == 1)
