@@ -1,0 +1,185 @@
+"""A task of lm-eval: its documents, its prompts, its metrics, and our model's answers kept for our scorers.
+
+What imports lm-eval is the harness, a part of the room edge, which `Bench.harness` gives by name. N documents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from tunewright.core.answers import AnsweredRow
+from tunewright.core.errors import UserError
+from tunewright.core.language_model import Generated, Request, Sampling, Scored, ScoreItem
+from tunewright.core.ports import Chat, Row
+from tunewright.evaluate.asking import chat_of
+from tunewright.evaluate.prompts import Style
+from tunewright.evaluate.suite import Bench, NotMeasured, Respondent, Sample, sample_of
+from tunewright.recipe.options.suites.lm_eval import Options
+
+HARNESS = "lm_eval"
+SCORERS = {
+    "multiple_choice": ("accuracy",),
+    "loglikelihood": ("accuracy", "loss"),
+    "generate_until": ("accuracy", "exact_match"),
+    "loglikelihood_rolling": ("loss", "perplexity", "bits_per_byte"),
+}
+"""Our metrics by what a task asks for, in lm-eval's words, the main one first.
+
+Accuracy of a written answer is that of what the filters of the task left of it.
+"""
+CONTEXT_TOKENS = 2048
+"""lm-eval's longest context where a model does not say."""
+TOP_K = 50
+"""Transformers draws from the 50 likeliest tokens where a task draws and says nothing."""
+SETTINGS = "generation_kwargs"
+IDLE = (("num_beams", 1), ("use_cache", True))
+"""Settings of Transformers that change nothing."""
+
+Pair = tuple[tuple[int, ...], tuple[int, ...]]
+Asked = tuple[tuple[int, ...], dict[str, Any]]
+
+
+class HarnessTask(Protocol):
+    """A loaded task. `output` is a key of `SCORERS`; `rows` [N] its documents in order."""
+
+    name: str
+    output: str
+    rows: tuple[Row, ...]
+
+    def run(self, voice: Voice, *, numbers: Sequence[int]) -> tuple[list[AnsweredRow], dict[str, float]]:
+        """Answers to the documents of these ascending numbers, and the task's own metrics over them."""
+        ...
+
+
+class Harness(Protocol):
+    """A package of benchmark tasks."""
+
+    def load(self, file: Path, *, asked: Options) -> HarnessTask:
+        """A task from its file. Raises UserError for one that cannot be used, with the reason."""
+        ...
+
+
+@runtime_checkable
+class Completing(Respondent, Protocol):
+    """A respondent that is here: it goes on from any tokens. `context_tokens`: the longest context, None: not known."""
+
+    context_tokens: int | None
+
+    def complete(self, requests: Sequence[Request]) -> list[Generated]:
+        """Answers in the order of the requests, each with its own settings."""
+        ...
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A model as a harness asks it: token by token, without a template. `context_tokens`: the longest context."""
+
+    text: Chat
+    context_tokens: int
+    score: Callable[[Sequence[ScoreItem]], list[list[Scored]]]
+    complete: Callable[[Sequence[Request]], list[Generated]]
+
+    def score_pairs(self, pairs: Sequence[Pair]) -> list[Scored]:
+        """Scores of (context, continuation) pairs, in order; equal contexts are one prompt, which is computed once."""
+        prompts: dict[tuple[int, ...], dict[tuple[int, ...], None]] = {}
+        for context, continuation in pairs:
+            prompts.setdefault(context, {})[continuation] = None
+        results = self.score([ScoreItem(context, tuple(own)) for context, own in prompts.items()])
+        found = {
+            (context, continuation): one
+            for (context, own), scored in zip(prompts.items(), results, strict=True)
+            for continuation, one in zip(own, scored, strict=True)
+        }
+        return [found[pair] for pair in pairs]
+
+    def write_on(self, asked: Sequence[Asked]) -> list[Generated]:
+        """Answers to prompts, each with settings in the words of Transformers, in order; the place is the seed.
+
+        Raises UserError for a setting that is not known here.
+        """
+        return self.complete([self._request(prompt, dict(given), seed) for seed, (prompt, given) in enumerate(asked)])
+
+    def _request(self, prompt: tuple[int, ...], given: dict[str, Any], seed: int) -> Request:
+        """Stop strings that are one special token stop as that token: their text is never decoded."""
+        until, longest = [str(each) for each in given.pop("until")], int(given.pop("max_gen_toks"))
+        tokens = {each: self.text.encode_text(each) for each in until if each}
+        special = {each: ids[0] for each, ids in tokens.items() if len(ids) == 1 and not self.text.decode(ids)}
+        strings = tuple(each for each in tokens if each not in special)
+        stop = self.text.stop_ids | frozenset(special.values())
+        return Request(prompt, longest, stop, strings, sampling_of(given, seed))
+
+
+def sampling_of(given: dict[str, Any], seed: int) -> Sampling:
+    """How tokens are drawn, from settings in the words of Transformers. Raises UserError for one that is not known."""
+    drawn, temperature = given.pop("do_sample", False), float(given.pop("temperature", 0.0))
+    top_k, top_p = given.pop("top_k", TOP_K), given.pop("top_p", 1.0)
+    penalty = float(given.pop("repetition_penalty", 1.0))
+    if wrong := [name for name, value in given.items() if (name, value) not in IDLE]:
+        raise UserError(
+            f"the setting {wrong[0]} is not known here.", where=SETTINGS, do="Take it out of the task file."
+        )
+    if not drawn:
+        return Sampling(repetition_penalty=penalty)
+    if temperature == 0:
+        raise UserError("do_sample needs a temperature.", where=SETTINGS, do="Write one above 0, or no do_sample.")
+    return Sampling(temperature, int(top_k or 0), float(top_p), penalty, seed)
+
+
+class Work:
+    """One way, `lm_eval_<file name>`.
+
+    `scorers` are those of every kind of task until `examples` has read the file, then those that fit it.
+    `reported` are the task's own metrics as lm-eval computes them, by name of the model that was asked last.
+    """
+
+    predicts_labels = False
+    own = True
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.name = f"{HARNESS}_{Path(options.file).stem}" if options.file else HARNESS
+        self.ways = (self.name,)
+        every = tuple(dict.fromkeys(name for names in SCORERS.values() for name in names))
+        self.scorers = every if options.scorers == "auto" else options.scorers
+        self.reported: dict[str, dict[str, float]] = {}
+        self._task: HarnessTask | None = None
+
+    def styles(self, offered: Sequence[Style], labels: Sequence[str]) -> tuple[Style, ...]:
+        """Only the task's own prompt."""
+        return ("bare",)
+
+    def fits(self, row: Row) -> bool:
+        """Documents of the task, which every row of the suite is."""
+        return True
+
+    def examples(self, bench: Bench) -> Sample:
+        """The documents of the task. Raises NotMeasured without a file, UserError for one that cannot be used."""
+        task = self._loaded(bench)
+        if self.options.scorers == "auto":
+            self.scorers = SCORERS[task.output]
+        return sample_of(task.rows)
+
+    def answer(self, way: str, model: Respondent, *, sample: Sample, style: Style, bench: Bench) -> list[AnsweredRow]:
+        """Answers as the task asks for them. Raises NotMeasured for a model that is far away."""
+        task, chat = self._loaded(bench), chat_of(model)
+        if not isinstance(model, Completing):
+            raise NotMeasured(f"{model.name} answers conversations only; tasks of lm-eval are texts to go on with")
+        asked = self.options.context_tokens
+        context = (model.context_tokens or CONTEXT_TOKENS) if asked == "auto" else asked
+        voice = Voice(chat, context, model.score, model.complete)
+        numbers = [row.line - 1 for row in sample.rows()]
+        ascending = sorted(set(numbers))
+        rows, self.reported[model.name] = task.run(voice, numbers=ascending)
+        by_number = dict(zip(ascending, rows, strict=True))
+        return [by_number[number] for number in numbers]
+
+    def _loaded(self, bench: Bench) -> HarnessTask:
+        if not self.options.file:
+            raise NotMeasured("the suite lm_eval needs a task: {type: lm_eval, file: task.yaml}")
+        if self._task is None:
+            harness: Harness = bench.harness(HARNESS)
+            self._task = harness.load(bench.folder / self.options.file, asked=self.options)
+        return self._task
