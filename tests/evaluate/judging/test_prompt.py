@@ -18,7 +18,7 @@ PAIR = Pair("r", ({"role": "system", "content": "S"}, {"role": "user", "content"
         ("It is shorter.\n  **Verdict:** Tie.", "tie"),
         ("**VERDICT: first**", "first"),
         ("<think>VERDICT: first\n</think>\nVERDICT: second", "second"),
-        ("<think>VERDICT: first", "first"),
+        ("<think>\nVERDICT: first", None),
         ("VERDICT: first VERDICT: second", None),
         ("VERDICT: tie\nVERDICT: tie", None),
         ("VERDICT: first\nbecause", None),

@@ -131,8 +131,8 @@ def _kappa_figure(verdicts: Sequence[tuple[int, int]], families: Sequence[str]) 
 def kappa(counts: Floats) -> float:
     """Cohen's kappa of a table of counts [9]: the first verdict times three plus the second.
 
-    NaN without counts, and where chance alone would agree always: both give one verdict throughout. Source: Cohen, 1960,
-    Educational and Psychological Measurement 20(1), 37-46.
+    NaN without counts, and where chance alone would agree always: both give one verdict throughout.
+    Source: Cohen, 1960, Educational and Psychological Measurement 20(1), 37-46.
     """
     if not counts.sum():
         return float("nan")

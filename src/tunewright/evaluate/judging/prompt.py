@@ -54,9 +54,11 @@ def read_verdict(answer: str) -> Place | None:
     """The verdict of an answer, None where it gives none or more than one.
 
     It must be the last line that holds anything, in the form that was asked for; capitals, bold marks and a full stop
-    do not matter. What a model thinks before `</think>` is no part of its answer.
+    do not matter. What a model thinks before `</think>` is no part of its answer; a thought that never ends is none.
     """
     said = answer.rsplit("</think>", 1)[-1]
+    if "<think>" in said:
+        return None
     lines = [line for line in said.splitlines() if line.strip()]
     found = [match.group(1).lower() for line in lines if (match := _VERDICT.fullmatch(line))]
     if len(found) != 1 or not _VERDICT.fullmatch(lines[-1]):
