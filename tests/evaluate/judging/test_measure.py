@@ -11,8 +11,7 @@ from scipy.stats import binomtest
 
 from tests.evaluate.judging.duels import Habits, ask, duel_of, judge
 from tunewright.evaluate.judging.ask import Heard, JudgedPair
-from tunewright.evaluate.judging.intervals import jackknife_interval, mean_interval
-from tunewright.evaluate.judging.measure import consistency, position_bias, steady_win_rate, tie_rate, win_rate
+from tunewright.evaluate.judging.measure import consistency, figure, position_bias, steady_win_rate, tie_rate, win_rate
 from tunewright.evaluate.judging.pairs import Pair
 
 PLANTED = [
@@ -38,7 +37,7 @@ def judged(number: int, habits: Habits, draw: random.Random, *, family: str = ""
 @pytest.mark.parametrize("habits", PLANTED, ids=lambda habits: f"place {habits.place} ties {habits.ties}")
 def test_a_judge_behind_a_server_shows_its_planted_habits(habits: Habits, tmp_path: Path) -> None:
     found = {"bias": 0, "win rate": 0}
-    rounds = 5
+    rounds = 8
     for seed in range(rounds):
         own = Habits(habits.place, habits.ties, habits.tuned, seed)
         with judge(own, parallel=8) as (asked, _seen):
@@ -51,57 +50,32 @@ def test_a_judge_behind_a_server_shows_its_planted_habits(habits: Habits, tmp_pa
     assert min(found.values()) >= rounds - 1, found
 
 
-@pytest.mark.parametrize("habits", PLANTED, ids=lambda habits: f"place {habits.place} ties {habits.ties}")
+@pytest.mark.parametrize("habits", PLANTED[1:3], ids=lambda habits: f"place {habits.place} ties {habits.ties}")
 def test_intervals_hold_the_planted_values_as_often_as_they_say(habits: Habits) -> None:
-    draw, rounds, inside = random.Random(11), 400, np.zeros(2)
+    draw, rounds, inside = random.Random(11), 80, np.zeros(2)
     for _ in range(rounds):
         pairs = [judged(number, habits, draw) for number in range(200)]
         figures = (position_bias(pairs), win_rate(pairs))
-        for place, (figure, truth) in enumerate(zip(figures, (habits.place, habits.win_rate), strict=True)):
-            assert figure.interval is not None
-            inside[place] += figure.interval[0] <= truth <= figure.interval[1]
+        for place, (found, truth) in enumerate(zip(figures, (habits.place, habits.win_rate), strict=True)):
+            assert found.interval is not None
+            inside[place] += found.interval[0] <= truth <= found.interval[1]
     for hits in inside.astype(int).tolist():
         assert binomtest(hits, rounds, 0.935, alternative="less").pvalue > 0.001, inside / rounds
 
 
-def test_intervals_hold_when_rows_come_in_families() -> None:
-    draw, rounds, inside, blind = random.Random(12), 400, 0, 0
-    for _ in range(rounds):
-        pairs = []
-        for family in range(60):
-            wins = draw.random() < 0.6
-            habits = Habits(tuned=0.95 if wins else 0.05)
-            pairs += [judged(5 * family + each, habits, draw, family=f"f{family}") for each in range(5)]
-        truth = 0.6 * 0.95 + 0.4 * 0.05
-        interval = win_rate(pairs).interval
-        values = np.array([np.mean([0.5 if h.winner is None else h.winner for h in one.heard]) for one in pairs])
-        alone = mean_interval(values, [one.pair.row for one in pairs])
-        assert interval is not None and alone is not None
-        inside += interval[0] <= truth <= interval[1]
-        blind += alone[0] <= truth <= alone[1]
-    assert binomtest(inside, rounds, 0.935, alternative="less").pvalue > 0.001, inside / rounds
-    assert blind / rounds < 0.85
-
-
-@pytest.mark.parametrize(("share", "count"), [(0.5, 20), (0.9, 20), (0.98, 100), (0.99, 40)])
-def test_intervals_of_few_rows_and_near_the_edge_are_never_too_narrow(share: float, count: int) -> None:
-    generator, rounds, inside = np.random.default_rng(5), 600, 0
-    for _ in range(rounds):
-        values = (generator.random(count) < share).astype(float)
-        interval = mean_interval(values, [str(place) for place in range(count)])
-        assert interval is not None
-        inside += interval[0] <= share <= interval[1]
-    assert binomtest(inside, rounds, 0.95, alternative="less").pvalue > 0.001, inside / rounds
-
-
-def test_an_interval_of_right_and_wrong_is_the_exact_one() -> None:
-    values = np.array([1.0] * 13 + [0.0] * 27)
-    interval = mean_interval(values, [str(place) for place in range(40)])
-    exact = binomtest(13, 40).proportion_ci(method="exact")
-    assert interval == pytest.approx((exact.low, exact.high), abs=0.006)
-    every = mean_interval(np.ones(40), [str(place) for place in range(40)])
-    exact = binomtest(40, 40).proportion_ci(method="exact")
-    assert every == pytest.approx((exact.low, exact.high), abs=1e-12)
+def test_rows_of_one_family_count_as_one() -> None:
+    draw = random.Random(12)
+    pairs = []
+    for family in range(40):
+        habits = Habits(tuned=0.95 if draw.random() < 0.6 else 0.05)
+        pairs += [judged(5 * family + each, habits, draw, family=f"f{family}") for each in range(5)]
+    together = win_rate(pairs)
+    values = [float(np.mean([0.5 if h.winner is None else h.winner for h in one.heard])) for one in pairs]
+    alone = figure(values, [one.pair.row for one in pairs])
+    assert (together.n, together.families, alone.families) == (200, 40, 200)
+    assert together.value == pytest.approx(alone.value)
+    assert together.interval is not None and alone.interval is not None
+    assert together.interval[1] - together.interval[0] > 1.5 * (alone.interval[1] - alone.interval[0])
 
 
 def test_all_ties_are_a_half_with_an_interval_around_it() -> None:
@@ -115,8 +89,9 @@ def test_all_ties_are_a_half_with_an_interval_around_it() -> None:
 
 def test_nothing_judged_gives_no_figure() -> None:
     pairs = [JudgedPair(pair(0)), JudgedPair(pair(1), (Heard(0, "?", None), Heard(1, "?", None)), reached=True)]
-    for figure in (win_rate(pairs), position_bias(pairs), consistency(pairs), steady_win_rate(pairs), tie_rate(pairs)):
-        assert (figure.value, figure.interval, figure.n) == (None, None, 0)
+    for measure in (win_rate, position_bias, consistency, steady_win_rate, tie_rate):
+        found = measure(pairs)
+        assert (found.value, found.interval, found.n) == (None, None, 0)
 
 
 def test_the_steady_win_rate_leaves_out_what_the_place_decides() -> None:
@@ -125,14 +100,3 @@ def test_the_steady_win_rate_leaves_out_what_the_place_decides() -> None:
     assert steady_win_rate(pairs).value == 1
     assert win_rate(pairs).value == pytest.approx(0.75, abs=0.05)
     assert consistency(pairs).value == pytest.approx(0.5, abs=0.1)
-
-
-def test_the_jackknife_of_a_mean_is_students_interval() -> None:
-    values = np.random.default_rng(2).normal(0.1, 0.2, 30)
-    interval = jackknife_interval(
-        float(values.mean()), lambda place: float(np.delete(values, place).mean()), count=30, span=(-9, 9)
-    )
-    error = values.std(ddof=1) / np.sqrt(30)
-    assert interval == pytest.approx((values.mean() - 2.04523 * error, values.mean() + 2.04523 * error), abs=1e-5)
-    assert jackknife_interval(0.0, lambda _place: 0.0, count=1) is None
-    assert jackknife_interval(float("nan"), lambda _place: 0.0, count=5) is None

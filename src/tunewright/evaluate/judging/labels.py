@@ -15,10 +15,11 @@ from pydantic import BaseModel, ConfigDict
 
 from tunewright.core.errors import UserError
 from tunewright.evaluate.judging.ask import JudgedPair
-from tunewright.evaluate.judging.intervals import Floats, family_sums, jackknife_interval
 from tunewright.evaluate.judging.kept import json_lines
-from tunewright.evaluate.judging.measure import Figure, figure
+from tunewright.evaluate.judging.measure import Figure, figure, figure_of
 from tunewright.evaluate.judging.pairs import SKIP, TIE, Duel
+from tunewright.stats.families import by_family
+from tunewright.stats.resampling import Floats
 
 COLUMNS = ("row", "winner")
 
@@ -114,28 +115,21 @@ def _side(winner: int | None) -> int:
 
 
 def _kappa_figure(verdicts: Sequence[tuple[int, int]], families: Sequence[str]) -> Figure:
-    """Cohen's kappa with the interval of the jackknife over families."""
     if not verdicts:
         return Figure()
     table = np.zeros((len(verdicts), 9))
     table[np.arange(len(verdicts)), [3 * first + second for first, second in verdicts]] = 1
-    sums = family_sums(table, families)
-    total = sums.sum(axis=0)
-    value = kappa(total)
-    if not np.isfinite(value):
-        return Figure(n=len(verdicts), families=len(sums))
-    interval = jackknife_interval(value, lambda place: kappa(total - sums[place]), count=len(sums))
-    return Figure(value=value, interval=interval, n=len(verdicts), families=len(sums))
+    return figure_of(by_family(table, families), value=kappa, n=len(verdicts), span=(-1.0, 1.0))
 
 
-def kappa(counts: Floats) -> float:
-    """Cohen's kappa of a table of counts [9]: the first verdict times three plus the second.
+def kappa(counts: Floats) -> Floats:
+    """Cohen's kappa [...] of tables of counts [..., 9]: the first verdict times three plus the second.
 
     NaN without counts, and where chance alone would agree always: both give one verdict throughout.
     Source: Cohen, 1960, Educational and Psychological Measurement 20(1), 37-46.
     """
-    if not counts.sum():
-        return float("nan")
-    table = counts.reshape(3, 3) / counts.sum()
-    chance = float(table.sum(axis=0) @ table.sum(axis=1))
-    return float((np.trace(table) - chance) / (1 - chance)) if 1 - chance > 1e-12 else float("nan")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        table = (counts / counts.sum(axis=-1, keepdims=True)).reshape(*counts.shape[:-1], 3, 3)
+        chance = (table.sum(axis=-1) * table.sum(axis=-2)).sum(axis=-1)
+        seen = np.trace(table, axis1=-2, axis2=-1)
+        return np.where(1 - chance > 1e-12, (seen - chance) / (1 - chance), np.nan)

@@ -11,7 +11,13 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from tunewright.evaluate.judging.ask import JudgedPair
-from tunewright.evaluate.judging.intervals import Interval, mean_interval
+from tunewright.stats.families import by_family
+from tunewright.stats.resampling import Bounds, Floats, Value
+from tunewright.stats.single import metric_interval
+
+SEED = 0
+"""Of the draws that intervals rest on."""
+Interval = tuple[float, float]
 
 
 class Figure(BaseModel):
@@ -24,17 +30,26 @@ class Figure(BaseModel):
     families: int = 0
 
 
-def figure(values: Sequence[float], families: Sequence[str], *, span: Interval = (0.0, 1.0)) -> Figure:
-    """The mean of N values within `span`, as a figure."""
+def figure(values: Sequence[float], families: Sequence[str], *, span: Bounds = (0.0, 1.0)) -> Figure:
+    """The mean of N values within `span`, as a figure; below six families it has no interval."""
     if not values:
         return Figure()
-    found = np.array(values, dtype=np.float64)
-    return Figure(
-        value=float(found.mean()),
-        interval=mean_interval(found, families, span=span),
-        n=len(found),
-        families=len(set(families)),
-    )
+    sums = by_family(np.stack([np.array(values, dtype=np.float64), np.ones(len(values))], axis=1), families)
+    return figure_of(sums, value=_mean, n=len(values), span=span)
+
+
+def figure_of(sums: Floats, *, value: Value, n: int, span: Bounds) -> Figure:
+    """A metric of the sums of F families [F, K] over `n` pairs; without a value where it is no finite number."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = float(value(sums.sum(axis=0)))
+    if not np.isfinite(found):
+        return Figure(n=n, families=len(sums))
+    interval = metric_interval(sums, value=value, seed=SEED, bounds=span)
+    return Figure(value=found, interval=interval, n=n, families=len(sums))
+
+
+def _mean(sums: Floats) -> Floats:
+    return sums[..., 0] / sums[..., 1]
 
 
 def win_rate(pairs: Sequence[JudgedPair]) -> Figure:
@@ -71,7 +86,7 @@ def _over(
     value: Callable[[JudgedPair], float],
     *,
     fates: tuple[str, ...] = ("judged",),
-    span: Interval = (0.0, 1.0),
+    span: Bounds = (0.0, 1.0),
 ) -> Figure:
     kept = [judged for judged in pairs if judged.fate in fates]
     return figure([value(judged) for judged in kept], [judged.pair.family for judged in kept], span=span)
