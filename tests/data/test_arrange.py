@@ -54,6 +54,41 @@ def test_a_dividing_step_stands_in_the_place_of_ours() -> None:
     assert {split: len(group) for split, group in result.items()} == {"train": 0, "validation": 0, "test": 40}
 
 
+class Add:
+    """A step that makes rows; it says what it is told to say."""
+
+    phase: Phase = "before_split"
+
+    def __init__(self, sources: str, created: dict[str, int]) -> None:
+        self.new = [row(f"new {number}", source=source) for number, source in enumerate(sources)]
+        self.created = created
+
+    def apply(self, rows: dict[str, list[Row]]) -> StepResult:
+        return StepResult({**rows, "train": rows["train"] + self.new}, [], self.created)
+
+
+def test_new_rows_are_counted_under_their_sources() -> None:
+    ledger = Ledger()
+    arrange(ROWS, [Add("ffg", {"copied": 3})], options=SplitOptions(), ledger=ledger)
+    assert {name: dict(tally.created) for name, tally in ledger.sources.items()} == {
+        "f": {"copied": 2},
+        "g": {"copied": 1},
+    }
+    assert ledger.total().created == {"copied": 3}
+
+
+def test_several_reasons_are_counted_for_the_whole() -> None:
+    ledger = Ledger()
+    arrange(ROWS, [Add("fg", {"copied": 1, "changed": 1})], options=SplitOptions(), ledger=ledger)
+    assert ledger.total().created == {"copied": 1, "changed": 1}
+    assert not any(tally.created for tally in ledger.sources.values())
+
+
+def test_a_step_that_says_another_number_is_a_bug() -> None:
+    with pytest.raises(AssertionError, match="made 2 rows"):
+        arrange(ROWS, [Add("fg", {"copied": 3})], options=SplitOptions(), ledger=Ledger())
+
+
 def test_a_wrong_order_is_an_error() -> None:
     with pytest.raises(UserError, match="stands too late"):
         arrange(ROWS, [Halve("training_rows"), Halve("before_split")], options=SplitOptions(), ledger=Ledger())

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import load_file
 
 from tests.data.builders import prepared, row, workspace_of, write_jsonl
 from tunewright.core.errors import OutsideError, UserError
+from tunewright.core.ports import Converted, Message, Row
 from tunewright.data import store
 from tunewright.data.dataset import Split, open_dataset
+from tunewright.data.rows import make_row
 from tunewright.data.store import SplitWriter
 from tunewright.text.chat import ChatFormat
 
@@ -74,6 +78,60 @@ def test_the_digest_knows_rows_with_equal_tokens_apart(tmp_path: Path) -> None:
             writer.finish()
         digests.add(writer.digest)
     assert len(digests) == 2
+
+
+LOST: tuple[Message, ...] = ({"role": "assistant", "content": "no"},)
+DETAILED = [
+    row("plain"),
+    make_row(Converted(row("pair").messages, rejected=LOST), source="f", line=2),
+    make_row(Converted(row("kept").messages, details={"columns": {"region": "nörd"}}), source="f", line=3),
+    make_row(Converted(row("both").messages, "l", rejected=LOST, details={"mark": "canary"}), source="f", line=4),
+]
+
+
+def written(folder: Path, rows: list[Row]) -> str:
+    folder.mkdir(exist_ok=True)
+    with SplitWriter(folder, "train") as writer:
+        for each in rows:
+            writer.add(each, (np.ones(2, np.int32), np.ones(2, np.float32)))
+        writer.finish()
+    return writer.digest
+
+
+def test_rejected_turns_and_details_come_back(tmp_path: Path) -> None:
+    written(tmp_path, DETAILED)
+    split = Split(tmp_path, "train")
+    assert [split.row(index) for index in range(4)] == DETAILED
+    table = pq.read_table(tmp_path / "train.parquet")
+    assert table.column("rejected").null_count == table.column("details").null_count == 2
+
+
+def test_files_from_before_there_were_these_columns_still_open(tmp_path: Path) -> None:
+    written(tmp_path, DETAILED)
+    path = tmp_path / "train.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(["rejected", "details"]), path)
+    split = Split(tmp_path, "train")
+    assert [split.row(index) for index in range(4)] == [replace(each, rejected=(), details={}) for each in DETAILED]
+
+
+def test_the_digest_knows_details_and_which_row_they_are_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = [
+        [replace(each, details=details) for each, details in zip((row("a"), row("b"), row("c")), some, strict=True)]
+        for some in ([{}, {}, {}], [{"mark": "x"}, {}, {}], [{}, {"mark": "x"}, {}], [{}, {"mark": "y"}, {}])
+    ]
+    digests = [written(tmp_path / "whole", rows) for rows in versions]
+    assert len(set(digests)) == len(versions)
+    monkeypatch.setattr(store, "BLOCK_ROWS", 1)
+    assert [written(tmp_path / "blocks", rows) for rows in versions] == digests
+
+
+def test_the_digest_without_details_is_the_one_of_earlier_versions(tmp_path: Path) -> None:
+    with SplitWriter(tmp_path, "train") as writer:
+        for index in range(3):
+            example = np.full(2 + index, index, np.int32), np.ones(2 + index, np.float32)
+            writer.add(row(f"text {index}", "a", line=index), example)
+        writer.finish()
+    assert writer.digest == "aaca92073c6d0b70f33914436041b49cac6ae20fd03257ce33c9750630966d01"
 
 
 def test_an_empty_split(tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 
 from tests.data.builders import row
-from tunewright.core.ports import Converted, Row
-from tunewright.data.rows import content_key, make_row, prompt_key
+from tunewright.core.ports import Converted, Message, Row
+from tunewright.data.rows import content_key, make_row, prompt_key, side_key
 from tunewright.data.shelf import Shelf, wholes
+
+LOST: tuple[Message, ...] = ({"role": "assistant", "content": "no"},)
 
 
 def sample(count: int) -> list[Row]:
@@ -16,7 +18,10 @@ def sample(count: int) -> list[Row]:
     turns = ({"role": "user", "content": "a"}, {"role": "assistant", "content": "", "tool_calls": calls})
     tool = {"type": "function", "function": {"name": "f"}}
     return [row(f"text {number} ü", "ab"[number % 2], line=number) for number in range(count)] + [
-        make_row(Converted(turns, tools=(tool,)), source="g", line=7)
+        make_row(Converted(turns, tools=(tool,)), source="g", line=7),
+        make_row(Converted(turns, rejected=LOST), source="g", line=8),
+        make_row(Converted(turns, tools=(tool,), rejected=LOST, details={"columns": {"a": "ü"}}), source="g", line=9),
+        make_row(Converted(turns, details={"mark": "canary", "choices": ["x"]}), source="g", line=10),
     ]
 
 
@@ -31,7 +36,9 @@ def test_rows_come_back_in_any_order_while_others_are_added(tmp_path: Path) -> N
         for light, each in zip(shelved, rows, strict=True):
             assert (light.id, light.label, light.source, light.line) == (each.id, each.label, each.source, each.line)
             assert (light.messages, light.tools) == (each.messages, each.tools)
+            assert (light.rejected, light.details) == (each.rejected, each.details)
             assert (content_key(light), prompt_key(light)) == (content_key(each), prompt_key(each))
+            assert side_key(light) == side_key(each)
     assert not (tmp_path / "rows.jsonl").exists()
 
 

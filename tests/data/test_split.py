@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.data.builders import row
 from tunewright.core.errors import UserError
-from tunewright.data.rows import content_key
+from tunewright.core.ports import Converted
+from tunewright.data.rows import content_key, make_row
 from tunewright.data.split import divide
 from tunewright.recipe.recipe import SplitOptions
 
@@ -23,6 +24,22 @@ OFTEN = st.lists(st.tuples(st.integers(0, 15), st.sampled_from("ab")), max_size=
 def sides(divided: dict) -> dict[str, str]:
     """Id to split."""
     return {found.id: split for split, group in divided.items() for found in group}
+
+
+def test_pairs_with_one_prompt_stand_on_one_side() -> None:
+    losers = [({"role": "assistant", "content": f"loser {number}"},) for number in range(4)]
+    pairs = [
+        make_row(Converted(row(f"prompt {number}").messages, rejected=lost), source="f", line=1)  # type: ignore[arg-type]
+        for number in range(30)
+        for lost in losers
+    ]
+    divided = divide(pairs, SHARES, options=SplitOptions(validation=0.1, test=0.2))
+    sides_of = defaultdict(set)
+    for split, group in divided.items():
+        for found in group:
+            sides_of[found.messages[0].get("content")].add(split)
+    assert all(len(found) == 1 for found in sides_of.values())
+    assert {split: len(group) for split, group in divided.items()} == {"train": 84, "validation": 12, "test": 24}
 
 
 @settings(deadline=None)
