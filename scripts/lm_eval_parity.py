@@ -231,7 +231,7 @@ def logits(theirs: Any, tokens: list[int]) -> torch.Tensor:
 
 def line(found: Compared) -> str:
     """One line of the table."""
-    metrics = ", ".join(f"{name.split(',')[0]} {value:.4f}" for name, value in found.ours.items())
+    metrics = "; ".join(f"{name} {value:.4f}" for name, value in found.ours.items())
     same = "equal" if found.same_metrics else f"DIFFER from {found.theirs}"
     verdict = "pass" if found.passed else "FAIL"
     return (

@@ -60,6 +60,8 @@ def local_data(config: Mapping[str, Any], file: Path) -> dict[str, Any]:
 def _paths(names: Any, file: Path) -> list[str]:
     listed = cast("list[Any]", names) if isinstance(names, list) else [names]
     paths = [file.resolve().parent / str(name) for name in listed if name]
+    if empty := [path for path in paths if path.is_file() and not path.stat().st_size]:
+        raise _unusable(f"the data file {empty[0]} is empty", file, "Put documents into it.")
     missing = [path for path in paths if not path.is_file()]
     if missing or not paths:
         what = f"the data file {missing[0]} is not there" if missing else "`data_files` names no file"

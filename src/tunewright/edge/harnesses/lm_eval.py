@@ -278,12 +278,12 @@ def read_config(file: Path, *, functions: bool) -> dict[str, Any]:
     """
     try:
         config = load_yaml(file) if functions else read_task_file(file)
+        names = [metric["metric"] for metric in config.get("metric_list") or ()]
+        if unknown := [name for name in names if not callable(name) and name not in metric_registry]:
+            raise UserError(f"{unknown[0]!r} is no metric of lm-eval.", where=str(file), do="Name one that it has.")
+        config["dataset_kwargs"] = local_data(config, file)
     except REFUSALS as error:
         raise _refused(file, error) from error
-    names = [metric.get("metric") for metric in config.get("metric_list") or ()]
-    if unknown := [name for name in names if not callable(name) and name not in metric_registry]:
-        raise UserError(f"{unknown[0]!r} is no metric of lm-eval.", where=str(file), do="Name one that it has.")
-    config["dataset_kwargs"] = local_data(config, file)
     return config
 
 
@@ -333,7 +333,10 @@ def _row(task: Any, number: int, document: Mapping[str, Any]) -> Row:
     question = "" if task.OUTPUT_TYPE == "loglikelihood_rolling" else task.doc_to_text(document)
     details, right = Details(), [str(each) for each in (target if isinstance(target, list) else [target])]
     if task.config.doc_to_choice is not None:
-        details["choices"] = [str(each) for each in task.doc_to_choice(document)]
+        choices = task.doc_to_choice(document)
+        if not isinstance(choices, list):
+            raise ValueError(f"the choices of document {number + 1} are no list: {choices!r}")
+        details["choices"] = [str(each) for each in choices]
         right = _right_choices(question if task.multiple_input else target, details["choices"], number)
         question = target if task.multiple_input else question
     if len(right) > 1:
