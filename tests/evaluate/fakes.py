@@ -12,15 +12,38 @@ import numpy as np
 
 from tunewright.core import catalog
 from tunewright.core.answers import Scorer
+from tunewright.core.events import Emit, silent
 from tunewright.core.language_model import GREEDY, AskedModel, Generated, Sampling, Scored, ScoreItem
 from tunewright.core.nouns import DatasetVersion, Receipt, RowCounts, TokenCounts
 from tunewright.core.ports import Encoded, Ids, Message, Row
-from tunewright.evaluate.bench import Task
+from tunewright.evaluate.bench import Data, Task
+from tunewright.evaluate.evaluate import Models
+from tunewright.evaluate.respondents import Local, Watch
 from tunewright.recipe.recipe import EvaluateOptions
 
 STOP, ROLE = 1, 2
 VOCABULARY = 0x1000
 LABELS = ("heart", "lungs", "skin")
+MEASURED = (
+    "accuracy",
+    "exact_match",
+    "precision",
+    "recall",
+    "f1",
+    "loss",
+    "perplexity",
+    "token_accuracy",
+    "consistency",
+    "rules_followed",
+    "exposure",
+    "extracted",
+    "contaminated",
+    "preference_accuracy",
+    "accuracy_gap",
+    "parity_gap",
+    "odds_gap",
+)
+"""Metrics that a task of the tests brings."""
 
 
 class CharChat:
@@ -126,6 +149,17 @@ class RuleModel:
         return Scored(np.log(np.array(chance, dtype=np.float32)), np.array(greedy))
 
 
+def local(model: RuleModel, *, name: str = "rule", emit: Emit = silent) -> Local:
+    """A model that answers by rule, as suites ask it."""
+    return Local(name, CharChat(), lambda: model, f"{name} {model.sure}", Watch(emit))
+
+
+def models_of(base: RuleModel, tuned: RuleModel | None, *, emit: Emit = silent) -> Models:
+    """Two models side by side, or one."""
+    other = None if tuned is None else local(tuned, name="tuned", emit=emit)
+    return Models(local(base, name="base", emit=emit), other)
+
+
 def labelled(text: str, label: str) -> Row:
     """A row whose answer is its label."""
     messages: tuple[Message, ...] = ({"role": "user", "content": text}, {"role": "assistant", "content": label})
@@ -170,11 +204,14 @@ def version(splits: dict[str, FakeSplit], labels: tuple[str, ...] = LABELS) -> D
     )
 
 
+def scorer(name: str) -> Scorer:
+    """A scorer of the catalog, as app/resolve makes it."""
+    return catalog.work("scorers", name)(catalog.options("scorers", name)())
+
+
 def scorers() -> dict[str, Scorer]:
-    """Every scorer of the catalog by name, as app/resolve makes them."""
-    return {
-        name: catalog.work("scorers", name)(catalog.options("scorers", name)()) for name in catalog.names("scorers")
-    }
+    """Every scorer of the catalog by name."""
+    return {name: scorer(name) for name in catalog.names("scorers")}
 
 
 def suite(name: str, **keys: Any) -> Any:
@@ -193,13 +230,11 @@ def task(folder: Path, *, splits: dict[str, FakeSplit] | None = None, **keys: An
     ticks = iter(range(1_000))
     return Task(
         options=EvaluateOptions(**keys),
-        dataset=FakeDataset(splits),
-        version=version(splits, labels),
-        chat=CharChat(),
+        data=Data(FakeDataset(splits), version(splits, labels), CharChat()),
         model="m" * 64,
         key="e" * 64,
         folder=folder,
         made_at="2026-11-22T12:00:00Z",
         clock=lambda: float(next(ticks)),
-        scorers=scorers(),
+        scorers={name: scorer(name) for name in MEASURED},
     )

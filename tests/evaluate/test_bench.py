@@ -21,7 +21,8 @@ def test_no_test_rows_is_one_sentence(tmp_path: Path) -> None:
 
 def test_max_rows_takes_the_first(tmp_path: Path) -> None:
     setting = set_up(task(tmp_path, max_rows=5))
-    assert setting.measured.rows() == labelled_rows(5, start=90)
+    assert setting.bench.measured is not None
+    assert setting.bench.measured.rows() == labelled_rows(5, start=90)
 
 
 def test_at_most_180_validation_rows_choose(tmp_path: Path) -> None:
@@ -37,7 +38,7 @@ def test_measured_validation_rows_do_not_choose(tmp_path: Path) -> None:
     wanted = task(tmp_path, split="validation", base_prompts=("bare", "examples"))
     setting = set_up(wanted)
     shown = {row.id for row in setting.bench.prompts.examples}
-    assert setting.choosing.split is wanted.dataset.split("train")
+    assert setting.choosing.split is wanted.data.splits.split("train")
     assert len(shown) == 12
     assert not shown & {row.id for row in setting.choosing.rows()}
     assert len(setting.choosing) == 48

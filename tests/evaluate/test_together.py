@@ -14,9 +14,10 @@ from tunewright.core.nouns import DatasetVersion
 from tunewright.core.workspace import Workspace
 from tunewright.data.dataset import open_dataset
 from tunewright.data.prepare import DataParts, Inputs, prepare
-from tunewright.evaluate.bench import Task, set_up
+from tunewright.evaluate.bench import Data, Task, set_up
 from tunewright.evaluate.evaluate import Models, evaluate
 from tunewright.evaluate.report import ReportContent, write_report
+from tunewright.evaluate.respondents import Local
 from tunewright.models.language_model import TransformersLanguageModel
 from tunewright.models.load import load
 from tunewright.recipe.recipe import DataOptions, EvaluateOptions
@@ -48,9 +49,7 @@ def task(tmp_path: Path, tiny_model_folder: Path) -> Task:
     workspace, version = prepared(tmp_path, chat)
     return Task(
         options=EvaluateOptions(base_prompts=("bare", "labels_listed", "examples")),
-        dataset=open_dataset(workspace, version),
-        version=version,
-        chat=chat,
+        data=Data(open_dataset(workspace, version), version, chat),
         model="tiny",
         key="e",
         folder=tmp_path / "out",
@@ -64,23 +63,33 @@ def test_label_tokens_are_the_templates_own(task: Task) -> None:
     bench = set_up(task).bench
     assert bench.labels == LABELS
     for label, tokens in zip(bench.labels, bench.label_tokens, strict=True):
-        assert tokens[-1] in task.chat.stop_ids
-        assert task.chat.decode(tokens[:-1]) == label
-        whole = task.chat.encode(
+        assert tokens[-1] in task.data.chat.stop_ids
+        assert task.data.chat.decode(tokens[:-1]) == label
+        whole = task.data.chat.encode(
             [{"role": "user", "content": "x"}, {"role": "assistant", "content": label}], loss_on="answers"
         )[0].tolist()
-        start = len(task.chat.prompt_ids([{"role": "user", "content": "x"}]))
+        start = len(task.data.chat.prompt_ids([{"role": "user", "content": "x"}]))
         assert tuple(whole[start : start + len(tokens)]) == tokens
 
 
 def test_a_whole_evaluation_and_its_report(task: Task, tiny_model_folder: Path) -> None:
-    base = TransformersLanguageModel(load(tiny_model_folder, numbers=plain("fp32")))
-    other = TransformersLanguageModel(load(tiny_model_folder, numbers=plain("bf16")))
-    found = evaluate([suite("heldout"), suite("labels")], Models(base, other), task=task, emit=silent)
+    chat = task.data.chat
+
+    def opened(numbers: str) -> Local:
+        return Local(
+            numbers,
+            chat,
+            lambda: TransformersLanguageModel(load(tiny_model_folder, numbers=plain(numbers))),
+            identity=numbers,
+        )
+
+    found = evaluate(
+        [suite("heldout"), suite("labels")], Models(opened("fp32"), opened("bf16")), task=task, emit=silent
+    )
     assert set(found.suites) == {"heldout", "labels_best", "labels_generated", "labels_ranked"}
     assert found.suites["heldout"]["loss"].base == pytest.approx(found.suites["heldout"]["loss"].tuned, rel=0.05)
     assert sum(map(sum, found.confusion["labels_ranked.base"])) == found.suites["labels_ranked"]["accuracy"].n == 15
     content = ReportContent(
-        recipe={}, dataset=task.version, run=None, evaluation=found, events=[], title="Tiny", command="tunewright"
+        recipe={}, dataset=task.data.version, run=None, evaluation=found, events=[], title="Tiny", command="tunewright"
     )
     assert "Tiny" in write_report(task.folder / "report.html", content=content).read_text(encoding="utf-8")

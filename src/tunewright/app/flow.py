@@ -9,26 +9,22 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from tunewright.app import resolve, training
-from tunewright.app.loaded import Base, base_of, check_base, check_context, models_of
+from tunewright.app import evaluating, resolve, training
+from tunewright.app.loaded import Base, base_of, check_base, check_context
 from tunewright.app.project import Project
 from tunewright.app.stage import Stage
 from tunewright.core import digest, events
 from tunewright.core.errors import UserError
 from tunewright.core.events import Emit
-from tunewright.core.nouns import DatasetVersion, Evaluation, Run
-from tunewright.data.dataset import open_dataset
+from tunewright.core.nouns import DatasetVersion, Evaluation, Run, Verdict
 from tunewright.data.prepare import Inputs, dataset_key
 from tunewright.data.prepare import prepare as prepare_data
 from tunewright.evaluate.bench import check_rows
-from tunewright.evaluate.evaluate import Models, Task
-from tunewright.evaluate.evaluate import evaluate as measure
 from tunewright.evaluate.report import ReportContent, write_report
 from tunewright.models.version import is_whole
 from tunewright.text.probe import probe
 from tunewright.train.inputs import run_folder
 
-EVALUATION_VERSION = 4
 REPORTED = ("tunewright", "torch", "transformers", "peft", "tokenizers", "numpy", "scipy")
 
 
@@ -39,6 +35,7 @@ class Outcome:
     dataset: DatasetVersion
     run: Run
     evaluation: Evaluation
+    verdict: Verdict
     report: Path
 
 
@@ -100,47 +97,14 @@ def evaluate_run(project: Project, run: Run, *, emit: Emit) -> Evaluation:
     """Measure one run's model beside its base, on the run's own data set."""
     base = base_of(project, emit)
     check_base(run, base)
-    version = _dataset_of(project, run, emit=emit)
-    options = project.recipe.evaluate
-    shown = project.recipe.output.examples
-    asked = [options.model_dump(mode="json"), shown, base.chat.digest]
-    key = digest.of_json(
-        [
-            EVALUATION_VERSION,
-            run.name,
-            version.name,
-            base.found.digest,
-            run.model.numbers.model_dump(mode="json"),
-            asked,
-        ]
+    version = dataset_of(project, run, emit=emit)
+    return evaluating.measure(
+        evaluating.of_run(project, run, base=base, version=version, emit=emit), project, emit=emit
     )
-    folder = project.workspace.evaluations / key
-
-    def work() -> Evaluation:
-        suites = resolve.suites(project.recipe, labels=version.labels)
-        task = Task(
-            options=options,
-            dataset=open_dataset(project.workspace, version),
-            version=version,
-            chat=base.chat,
-            model=run.name,
-            key=key,
-            folder=folder,
-            made_at=project.now(),
-            clock=project.clock,
-            scorers=resolve.scorers(suites),
-            examples=shown,
-        )
-        loaded = models_of(project, run, base=base)
-        return measure(suites, Models(loaded.base, loaded.tuned), task=task, emit=emit)
-
-    def exists(_: Evaluation) -> bool:
-        return (folder / "evaluation.json").exists()
-
-    return Stage("evaluations", key, Evaluation, work, exists).done(project, emit)
 
 
-def _dataset_of(project: Project, run: Run, *, emit: Emit) -> DatasetVersion:
+def dataset_of(project: Project, run: Run, *, emit: Emit) -> DatasetVersion:
+    """The data set that a run was trained on; prepared again where its record is gone. Raises UserError."""
     for version in project.workspace.records("data", DatasetVersion):
         if version.name == run.dataset:
             return version
@@ -155,22 +119,34 @@ def _dataset_of(project: Project, run: Run, *, emit: Emit) -> DatasetVersion:
 
 
 def run(project: Project, emit: Emit) -> Outcome:
-    """All of it; stages whose inputs did not change are skipped."""
-    check_rows(project.recipe.evaluate, prepare(project, emit))
+    """All of it; stages whose inputs did not change are skipped. Whether the gates are met stands in the outcome."""
+    version = prepare(project, emit)
+    check_rows(project.recipe.evaluate, version)
+    evaluating.check_gates(
+        project.recipe.gates,
+        resolve.suites(project.recipe, labels=version.labels),
+        options=project.recipe.evaluate,
+    )
+    emit(events.Note(text=evaluating.what_can_be_seen(project, version)))
     trained = train(project, emit)
-    version = _dataset_of(project, trained, emit=emit)
+    version = dataset_of(project, trained, emit=emit)
     evaluation = evaluate_run(project, trained, emit=emit)
-    return Outcome(version, trained, evaluation, report(project, trained, evaluation=evaluation, version=version))
+    verdict = evaluating.judge(project, evaluation)
+    written = report(project, trained, evaluation=evaluation, version=version, verdict=verdict)
+    return Outcome(version, trained, evaluation, verdict, written)
 
 
-def report(project: Project, trained: Run, *, evaluation: Evaluation, version: DatasetVersion) -> Path:
-    """Write `report.html` into the run's folder."""
+def report(
+    project: Project, trained: Run, *, evaluation: Evaluation, version: DatasetVersion, verdict: Verdict
+) -> Path:
+    """Write `report.html`, and the same as Markdown and JSON, into the run's folder; returns the first."""
     folder = run_folder(project.workspace, trained.key)
     content = ReportContent(
         recipe=project.recipe.model_dump(mode="json"),
         dataset=version,
         run=trained,
         evaluation=evaluation,
+        verdict=verdict,
         events=events.standing(events.read(folder / "events.jsonl")),
         title=project.recipe.output.title or project.recipe.name,
         command=f"tunewright run {project.file.name}",

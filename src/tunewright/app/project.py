@@ -21,6 +21,18 @@ RECIPE_FILE = "recipe.yaml"
 
 
 @dataclass(frozen=True)
+class Place:
+    """A workspace and the time. `clock` gives seconds since 1970."""
+
+    workspace: Workspace
+    clock: Callable[[], float] = time.time
+
+    def now(self) -> str:
+        """The present moment in UTC, as ISO 8601."""
+        return moment(self.clock())
+
+
+@dataclass(frozen=True)
 class Project:
     """A recipe where it stands. `clock` gives seconds since 1970."""
 
@@ -36,7 +48,12 @@ class Project:
 
     def now(self) -> str:
         """The present moment in UTC, as ISO 8601."""
-        return datetime.fromtimestamp(self.clock(), UTC).isoformat(timespec="seconds")
+        return moment(self.clock())
+
+
+def moment(time_s: float) -> str:
+    """Seconds since 1970 as ISO 8601 in UTC."""
+    return datetime.fromtimestamp(time_s, UTC).isoformat(timespec="seconds")
 
 
 def open_project(path: Path, *, sets: Sequence[str] = (), home: Path | None = None) -> Project:

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pydantic import ValidationError
+
 from tunewright.core import catalog
+from tunewright.core.errors import UserError
 from tunewright.core.ports import Tracker
 from tunewright.data.prepare import DataParts
+from tunewright.evaluate.suite import scorers_of
 from tunewright.recipe.recipe import DataOptions, Recipe
+from tunewright.recipe.scalars import read_scalar
 from tunewright.train.settings import TrainParts
 
 
@@ -45,16 +50,65 @@ def trackers(recipe: Recipe) -> dict[str, Tracker]:
 
 
 def suites(recipe: Recipe, *, labels: Sequence[str]) -> list[Any]:
-    """The suites of a recipe; `auto` is held-out loss, and labels where rows have them, else greedy answers."""
+    """The suites of a recipe, with the metrics that its gates ask for besides their own.
+
+    `auto` is held-out loss, labels where rows have labels, else greedy answers, and every suite that a gate names.
+    """
     asked = recipe.evaluate.suites
     if asked == "auto":
         answered = () if recipe.objective.rows == "documents" else ("labels" if labels else "answers",)
-        names = ("heldout", *answered)
+        known = catalog.names("suites")
+        named = [gate.suite for gate in recipe.gates if gate.suite in known]
+        names = dict.fromkeys(("heldout", *answered, *named))
         asked = tuple(catalog.options("suites", name)() for name in names)
-    return [part("suites", options) for options in asked]
+    found = [part("suites", options) for options in asked]
+    return [with_metrics(suite, [gate for gate in recipe.gates]) for suite in found]
+
+
+def suite_options(text: str) -> Any:
+    """Options of a suite from the command line: `general`, or `archive:set=boolq,max_rows=100`. Raises UserError."""
+    name, _, keys = text.partition(":")
+    given: dict[str, Any] = {"type": name}
+    for pair in filter(None, keys.split(",")):
+        key, sign, value = pair.partition("=")
+        if not sign:
+            raise UserError(f'"{pair}" is no key and value.', where=f"--suite {text}", do="Write KEY=VALUE.")
+        given[key.strip()] = read_scalar(value.strip())
+    try:
+        return catalog.options("suites", name).model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise UserError(f"{place}: {first['msg'].lower()}.", where=f"--suite {text}") from error
+
+
+def with_metrics(suite: Any, gates: Sequence[Any]) -> Any:
+    """A suite that also has the metrics of gates on it or its ways; its answers are the same."""
+    named = [gate.metric for gate in gates if gate.suite == suite.name and not _has(suite, gate.metric)]
+    by_way = {way: [gate.metric for gate in gates if gate.suite == way] for way in suite.ways}
+    more = {way: [*names, *(named if len(suite.ways) == 1 else [])] for way, names in by_way.items()}
+    if not any(more.values()) and not named:
+        return suite
+    own = {way: (*metrics(suite, way), *more[way], *(named if len(suite.ways) > 1 else ())) for way in suite.ways}
+    suite.way_scorers = {way: tuple(dict.fromkeys(names)) for way, names in own.items()}
+    return suite
+
+
+def _has(suite: Any, metric: str) -> bool:
+    return any(metric in metrics(suite, way) for way in suite.ways)
+
+
+def metrics(suite: Any, way: str) -> tuple[str, ...]:
+    """The metrics of one way of a suite, the main one first."""
+    return scorers_of(suite, way)
+
+
+def scorer(name: str) -> Any:
+    """A metric with its default options. Raises UserError with the nearest name."""
+    return part("scorers", catalog.options("scorers", name)())
 
 
 def scorers(found: Sequence[Any]) -> dict[str, Any]:
     """The metrics that suites name, by name."""
-    names = {name for suite in found for name in suite.scorers}
-    return {name: part("scorers", catalog.options("scorers", name)()) for name in sorted(names)}
+    names = {name for suite in found for way in suite.ways for name in metrics(suite, way)}
+    return {name: scorer(name) for name in sorted(names)}

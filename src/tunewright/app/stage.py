@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from tunewright.app.project import Project
+from tunewright.app.project import Place, Project
 from tunewright.core.events import Emit, StageDone, StageSkipped, StageStarted
 from tunewright.core.nouns import Noun
 
@@ -23,7 +23,7 @@ class Stage(Generic[NounT]):
     work: Callable[[], NounT]
     exists: Callable[[NounT], bool]
 
-    def done(self, project: Project, emit: Emit) -> NounT:
+    def done(self, project: Place | Project, emit: Emit) -> NounT:
         """Do the stage, or take its record when its key and its files are there."""
         found = project.workspace.find_record(self.name, self.key, self.kind)
         if found is not None and self.exists(found):

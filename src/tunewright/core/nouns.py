@@ -147,26 +147,55 @@ class Run(Noun):
     stopped_early_at: int | None = None
 
 
+Interval = tuple[float, float]
+
+
 class Comparison(BaseModel):
     """One metric of base and tuned model on the same rows.
 
     `base` is the base model on its best prompt (chosen on validation rows), `base_same_prompt` on the trained prompt.
-    `difference` = tuned - base, with a paired interval at 95 %; `p` is exact where an answer is right or wrong.
+    `difference` = tuned - base, with a paired interval at 95 %; `base_interval` and `tuned_interval` are those of each
+    model alone. `p` is exact where an answer is right or wrong; `p_holm` is corrected for all the metrics of the
+    evaluation. `n` counts rows that could be measured, `families` those that do not depend on one another, and
+    `unmeasured` rows that the metric says nothing about. `census`: the value is a count of these rows, without sampling
+    error. `detectable`: the smallest difference that this many rows show with 80 % power, where that can be said.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     base: float | None
     base_same_prompt: float | None
     tuned: float | None
+    base_interval: Interval | None = None
+    tuned_interval: Interval | None = None
     difference: float | None = None
-    interval: tuple[float, float] | None = None
+    interval: Interval | None = None
     p: float | None = None
+    p_holm: float | None = None
     n: int
-    direction: Literal["higher", "lower"] = "higher"
+    families: int = 0
+    unmeasured: int = 0
+    direction: Literal["higher", "lower", "neither"] = "higher"
+    census: bool = False
+    detectable: float | None = None
+
+
+class Slice(BaseModel):
+    """A part of the rows of one way of asking: the main metric of base and tuned model on it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    kind: str
+    value: str
+    n: int
+    base: float | None
+    tuned: float | None
+    tuned_interval: Interval | None = None
 
 
 class Answered(BaseModel):
-    """One evaluation row with every model's answer, for people and for scorers."""
+    """One evaluation row with every model's answer, for people and for scorers.
+
+    `base_value` and `tuned_value` are the row's values of the way's main metric, where it has any.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     row: str
@@ -174,20 +203,69 @@ class Answered(BaseModel):
     target: str
     base: str
     tuned: str
+    source: str = ""
+    base_value: float | None = None
+    tuned_value: float | None = None
 
 
 class Evaluation(Noun):
-    """What was measured, base beside tuned. Writer: evaluate. `answers` lie in `evaluations/<key>/answers.parquet`."""
+    """What was measured, base beside tuned. Writer: evaluate. `answers` lie in `evaluations/<key>/answers.parquet`.
+
+    `suites` holds the metrics by way of asking; `ways` says which ways a suite has. `unmeasured` says of a suite or a
+    way why it was not measured, `left_out` of a task why it does not count.
+    """
 
     model: str
     dataset: str
     split: str
     suites: dict[str, dict[str, Comparison]]
+    ways: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     base_prompts: dict[str, str] = Field(default_factory=dict)
     """Per suite, the name of the base's best prompt."""
     confusion: dict[str, list[list[int]]] = Field(default_factory=dict)
     labels: tuple[str, ...] = ()
     examples: tuple[Answered, ...] = ()
+    best: tuple[Answered, ...] = ()
+    worst: tuple[Answered, ...] = ()
+    extremes_way: str = ""
+    """The way and, after a point, the metric that `best` and `worst` are about."""
+    slices: dict[str, tuple[Slice, ...]] = Field(default_factory=dict)
+    unmeasured: dict[str, str] = Field(default_factory=dict)
+    left_out: dict[str, dict[str, str]] = Field(default_factory=dict)
+    names: dict[str, str] = Field(default_factory=dict)
+    """What people call `base` and `tuned`."""
     forward: dict[str, str] = Field(default_factory=dict)
     """What computed `base` and `tuned`: `tunewright`, or `transformers` with the reason."""
     seconds: float = 0.0
+
+
+class GateResult(BaseModel):
+    """What became of one gate. `value` is the tuned model's metric, `bound` what was held against `limit`.
+
+    `short_by` is how much is missing, in the unit of the metric; `rows` are ids of rows that speak against it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    rule: str
+    metric: str
+    suite: str
+    way: str
+    passed: bool
+    value: float | None
+    bound: float | None
+    limit: float | None
+    short_by: float | None = None
+    reason: str = ""
+    rows: tuple[str, ...] = ()
+
+
+class Verdict(Noun):
+    """Whether an evaluation meets the gates of a recipe. Writer: evaluate. Lies beside the answers as `gates.json`."""
+
+    evaluation: str
+    gates: tuple[GateResult, ...]
+
+    @property
+    def passed(self) -> bool:
+        """True when every gate is met."""
+        return all(gate.passed for gate in self.gates)

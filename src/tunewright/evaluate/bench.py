@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,8 @@ from tunewright.core.errors import UserError
 from tunewright.core.nouns import DatasetVersion
 from tunewright.core.ports import Chat, Row
 from tunewright.evaluate.prompts import SEEN, Prompts, draw_examples
-from tunewright.evaluate.suite import Bench, Rows, Sample, Splits
+from tunewright.evaluate.rows import Rows, Splits
+from tunewright.evaluate.suite import Bench, Respondent, Sample
 from tunewright.recipe.recipe import EvaluateOptions
 
 CHOOSING_ROWS = 180
@@ -22,18 +23,27 @@ FREE_ANSWER_TOKENS = 128
 
 
 @dataclass(frozen=True)
+class Data:
+    """A prepared dataset, and the template that it was encoded with."""
+
+    splits: Splits
+    version: DatasetVersion
+    chat: Chat
+
+
+@dataclass(frozen=True)
 class Task:
     """What is evaluated, on what, and where it is written.
 
-    `model` names the tuned model (or the base, when only that is measured), `key` decides whether this was done before,
-    `folder` receives `answers.parquet` and `evaluation.json`, `scorers` are the metrics that the suites name,
-    `examples` is how many answers are kept side by side for people.
+    `model` names the model that is judged, `key` decides whether this was done before, `folder` receives
+    `answers.parquet` and `evaluation.json`, `sheets` keeps answers for later metrics (None: they are not kept),
+    `scorers` are the metrics that the suites name, `examples` is how many answers are kept side by side for people.
+    `data` is None where only suites with examples of their own are measured. `room` is the bench as the application
+    furnishes it: the folder that paths are relative to, archives, files.
     """
 
     options: EvaluateOptions
-    dataset: Splits
-    version: DatasetVersion
-    chat: Chat
+    data: Data | None
     model: str
     key: str
     folder: Path
@@ -41,15 +51,21 @@ class Task:
     clock: Callable[[], float]
     scorers: dict[str, Scorer] = field(default_factory=dict)
     examples: int = 10
+    sheets: Path | None = None
+    room: Bench = field(default_factory=Bench)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The dataset's labels."""
+        return tuple(self.data.version.labels) if self.data else ()
 
 
 @dataclass(frozen=True)
 class Setting:
-    """The bench, the rows that are measured and the rows that the base's prompt is chosen on."""
+    """The bench, and the rows that the base's prompt is chosen on; without a dataset there are none."""
 
     bench: Bench
-    measured: Sample
-    choosing: Sample
+    choosing: Sample | None
 
 
 def check_rows(options: EvaluateOptions, version: DatasetVersion) -> None:
@@ -62,25 +78,32 @@ def check_rows(options: EvaluateOptions, version: DatasetVersion) -> None:
         )
 
 
-def set_up(task: Task) -> Setting:
+def set_up(task: Task, *, base: Respondent | None = None) -> Setting:
     """Everything that a suite needs. Raises UserError when the split to be measured has no rows."""
-    check_rows(task.options, task.version)
-    split = task.dataset.split(task.options.split)
-    labels = tuple(task.version.labels)
-    train = _split(task, "train")
+    room = replace(task.room, base=base, seed=task.options.seed)
+    if task.data is None:
+        return Setting(replace(room, max_new_tokens=_longest_answer(task.options, ())), None)
+    data, options = task.data, task.options
+    check_rows(options, data.version)
+    split = data.splits.split(options.split)
+    labels = task.labels
+    train = _split(data, "train")
     shown: tuple[Row, ...] = ()
-    if "examples" in task.options.base_prompts and train is not None:
-        shown = draw_examples(train, labels, seed=task.options.seed)
-    tokens = label_tokens(train or split, labels, chat=task.chat)
-    bench = Bench(
-        chat=task.chat,
+    if "examples" in options.base_prompts and train is not None:
+        shown = draw_examples(train, labels, seed=options.seed)
+    tokens = label_tokens(train or split, labels, chat=data.chat)
+    rows = min(len(split), options.max_rows or len(split))
+    bench = replace(
+        room,
         labels=labels,
         label_tokens=tokens,
+        chat_digest=data.chat.digest,
         prompts=Prompts(labels, shown),
-        max_new_tokens=_longest_answer(task.options, tokens),
+        max_new_tokens=_longest_answer(options, tokens),
+        measured=Sample(split, tuple(range(rows))),
+        train=train,
     )
-    rows = min(len(split), task.options.max_rows or len(split))
-    return Setting(bench, Sample(split, tuple(range(rows))), _choosing(task, shown))
+    return Setting(bench, _choosing(data, options, shown=shown))
 
 
 def label_tokens(split: Rows, labels: Sequence[str], *, chat: Chat) -> tuple[tuple[int, ...], ...]:
@@ -114,20 +137,20 @@ def _answer_tokens(tokens: list[int], row: Row, *, chat: Chat) -> tuple[int, ...
     return () if end is None else tuple(answer[: end + 1])
 
 
-def _split(task: Task, name: str) -> Rows | None:
+def _split(data: Data, name: str) -> Rows | None:
     """A split that has rows, or None."""
-    return task.dataset.split(name) if task.version.receipt.splits.get(name, 0) else None
+    return data.splits.split(name) if data.version.receipt.splits.get(name, 0) else None
 
 
-def _choosing(task: Task, shown: Sequence[Row]) -> Sample:
+def _choosing(data: Data, options: EvaluateOptions, *, shown: Sequence[Row]) -> Sample:
     """At most 180 validation rows, drawn with the seed; training rows where those are measured or absent.
 
     The base model never saw the training rows; the examples in its prompt are left out.
     """
-    split = None if task.options.split == "validation" else _split(task, "validation")
-    split = split or _split(task, "train") or task.dataset.split(task.options.split)
+    split = None if options.split == "validation" else _split(data, "validation")
+    split = split or _split(data, "train") or data.splits.split(options.split)
     size = min(len(split), CHOOSING_ROWS + len(shown))
-    drawn = np.sort(np.random.default_rng(task.options.seed).choice(len(split), size=size, replace=False)).tolist()
+    drawn = np.sort(np.random.default_rng(options.seed).choice(len(split), size=size, replace=False)).tolist()
     known = {row.id for row in shown}
     kept = [index for index in drawn if split.row(index).id not in known]
     return Sample(split, tuple(kept[:CHOOSING_ROWS]))

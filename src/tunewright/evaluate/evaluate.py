@@ -3,110 +3,147 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tunewright.core.answers import AnsweredRow
 from tunewright.core.errors import UserError
 from tunewright.core.events import Emit, Note
-from tunewright.core.language_model import AskedModel
 from tunewright.core.nouns import Evaluation
-from tunewright.evaluate.asking import Watch, Watched
 from tunewright.evaluate.bench import Setting, Task, set_up
 from tunewright.evaluate.compare import Measured
 from tunewright.evaluate.prompts import TRAINED, Style
-from tunewright.evaluate.record import make_record
+from tunewright.evaluate.record import Findings, make_record
+from tunewright.evaluate.sheets import Sheets, sheet_key
 from tunewright.evaluate.store import write_answers, write_record
-from tunewright.evaluate.suite import Sample, Suite
+from tunewright.evaluate.suite import Choosy, NotMeasured, Respondent, Sample, Suite, scorers_of
 
 __all__ = ["Models", "Task", "evaluate"]
 
 
 @dataclass(frozen=True)
 class Models:
-    """The two models; the same object twice when there is no tuned one."""
+    """The two models that are compared; `tuned` is None where only one is measured."""
 
-    base: AskedModel
-    tuned: AskedModel
+    base: Respondent
+    tuned: Respondent | None
+
+
+@dataclass
+class _Work:
+    """One evaluation while it is done."""
+
+    models: Models
+    task: Task
+    setting: Setting
+    emit: Emit
+    found: Findings = field(default_factory=Findings)
 
 
 def evaluate(suites: Sequence[Suite], models: Models, *, task: Task, emit: Emit) -> Evaluation:
     """Every suite's metrics for base and tuned, with intervals; writes answers and record into `task.folder`.
 
-    The result has one entry a way of asking, and for a suite with several ways `<suite>_best`: the tuned model's first
-    way against the base at its best on these very rows, a choice that favours it.
-    Raises UserError when there are no rows to measure.
+    The result has one entry a way of asking, and for a suite that predicts labels in several ways `<suite>_best`: the
+    tuned model's first way against the base at its best on these very rows, a choice that favours it. What cannot be
+    measured stands in `unmeasured` with its reason. Raises UserError when nothing can be.
     """
     started = task.clock()
-    setting = set_up(task)
-    measured: dict[str, list[Measured]] = {}
-    watch = Watch(sum(_planned(suite, models, setting=setting, task=task) for suite in suites), emit)
+    work = _Work(models, task, set_up(task, base=models.base), emit)
     for suite in suites:
-        asked = _Asked(suite, models, setting=setting, task=task, watch=watch)
-        measured[suite.name] = [asked.way(way) for way in suite.ways]
-    watch.finish()
-    forward = {"base": models.base.forward, "tuned": models.tuned.forward}
-    evaluation = make_record(suites, measured, task=task, forward=forward, seconds=task.clock() - started)
-    write_answers(task.folder, [one for ways in measured.values() for one in ways])
+        _measure(suite, work)
+    if not any(work.found.measured.values()):
+        reasons = "; ".join(f"{name}: {why}" for name, why in work.found.unmeasured.items())
+        raise UserError(f"nothing could be measured: {reasons}.", where="evaluate.suites", do="Name another suite.")
+    evaluation = make_record(suites, work.found, task=task, models=models, seconds=task.clock() - started)
+    write_answers(task.folder, work.found.every())
     write_record(task.folder, evaluation)
     return evaluation
 
 
-def _fitting(suite: Suite, sample: Sample) -> Sample:
-    """The rows that a suite can measure."""
-    return Sample(sample.split, tuple(index for index in sample.indices if suite.fits(sample.split.row(index))))
+def _measure(suite: Suite, work: _Work) -> None:
+    """One suite put to both models; what cannot be measured is noted with its reason."""
+    found = work.found
+    found.measured[suite.name] = []
+    try:
+        rows = suite.examples(work.setting.bench)
+        if not len(rows):
+            raise NotMeasured("this suite has no examples")
+    except NotMeasured as reason:
+        _cannot(suite.name, reason, work)
+        return
+    for way in suite.ways:
+        try:
+            measured = _Asked(suite, rows, work).way(way)
+        except NotMeasured as reason:
+            _cannot(way, reason, work)
+            continue
+        if isinstance(suite, Choosy):
+            kept, dropped = suite.left_out(way, measured.base_same_prompt)
+            found.left_out |= {way: dropped} if dropped else {}
+            measured = measured.only(kept)
+            if not any(kept):
+                _cannot(way, NotMeasured("no part of it counts: the base model is not above chance"), work)
+                continue
+        found.measured[suite.name].append(measured)
 
 
-def _planned(suite: Suite, models: Models, *, setting: Setting, task: Task) -> int:
-    """Answers that a suite will ask for, at most."""
-    styles = suite.styles(task.options.base_prompts, setting.bench.labels)
-    choosing = len(styles) * len(setting.choosing) if len(styles) > 1 else 0
-    passes = 1 + (styles != (TRAINED,)) + (models.tuned is not models.base)
-    return len(suite.ways) * (choosing + passes * len(setting.measured))
+def _cannot(name: str, reason: NotMeasured, work: _Work) -> None:
+    work.found.unmeasured[name] = str(reason)
+    work.emit(Note(text=f"{name} is not measured: {reason}."))
 
 
 class _Asked:
     """One suite put to both models."""
 
-    def __init__(self, suite: Suite, models: Models, *, setting: Setting, task: Task, watch: Watch) -> None:
-        self.suite, self.models, self.setting, self.task, self.watch = suite, models, setting, task, watch
-        self.rows = _fitting(suite, setting.measured)
-        if not len(self.rows):
-            raise UserError(
-                f"the suite {suite.name} finds no row that it can measure in the {task.options.split} rows.",
-                where="evaluate.suites",
-                do="Name another suite, or give the rows labels.",
-            )
+    def __init__(self, suite: Suite, rows: Sample, work: _Work) -> None:
+        self.suite, self.rows, self.work = suite, rows, work
+        self.models, self.bench = work.models, work.setting.bench
+        self.sheets = Sheets(work.task.sheets) if work.task.sheets else None
 
     def way(self, way: str) -> Measured:
         """All answers of one way: the base at its best, the base on the trained prompt, the tuned model."""
         style = self.best_style(way)
         same = self.ask(way, self.models.base, sample=self.rows, style=TRAINED)
         base = same if style == TRAINED else self.ask(way, self.models.base, sample=self.rows, style=style)
-        alone = self.models.tuned is self.models.base
-        tuned = None if alone else self.ask(way, self.models.tuned, sample=self.rows, style=TRAINED)
+        judged = self.models.tuned
+        tuned = None if judged is None else self.ask(way, judged, sample=self.rows, style=TRAINED)
         return Measured(way, style, base, same, tuned)
 
     def best_style(self, way: str) -> Style:
         """The base's best prompt by the main metric on rows that are not measured; on a tie the first named."""
-        styles = self.suite.styles(self.task.options.base_prompts, self.setting.bench.labels)
-        sample = _fitting(self.suite, self.setting.choosing)
-        if len(styles) == 1 or not len(sample):
+        styles = self.suite.styles(self.work.task.options.base_prompts, self.bench.labels)
+        sample = self._choosing()
+        if len(styles) == 1 or sample is None:
             return styles[0]
-        scorer = self.task.scorers[self.suite.scorers[0]]
-        sign = 1.0 if scorer.direction == "higher" else -1.0
+        metric = scorers_of(self.suite, way)[0]
+        scorer = self.work.task.scorers[metric]
+        sign = -1.0 if scorer.direction == "lower" else 1.0
         values = {
-            style: scorer.score(self.ask(way, self.models.base, sample=sample, style=style), self.setting.bench.labels)
+            style: scorer.score(self.ask(way, self.models.base, sample=sample, style=style), self.bench.labels)
             for style in styles
         }
         best = max(styles, key=lambda style: sign * values[style])
         shown = ", ".join(f"{style} {value:.3f}" for style, value in values.items())
-        metric = self.suite.scorers[0]
-        self.watch.emit(
+        self.work.emit(
             Note(text=f"{way}: the base model's best prompt is {best} ({metric} on {len(sample)} rows: {shown}).")
         )
         return best
 
-    def ask(self, way: str, model: AskedModel, *, sample: Sample, style: Style) -> list[AnsweredRow]:
-        """Answers of one model to one sample."""
-        watched = Watched(model, self.watch.add)
-        return self.suite.answer(way, watched, sample=sample, style=style, bench=self.setting.bench)
+    def _choosing(self) -> Sample | None:
+        """The rows that a prompt is chosen on, of those that the suite can measure."""
+        sample = self.work.setting.choosing
+        if sample is None or self.suite.own:
+            return None
+        kept = tuple(index for index in sample.indices if self.suite.fits(sample.split.row(index)))
+        return Sample(sample.split, kept) if kept else None
+
+    def ask(self, way: str, model: Respondent, *, sample: Sample, style: Style) -> list[AnsweredRow]:
+        """Answers of one model to one sample; those that were kept are not asked for again."""
+        if self.sheets is None:
+            return self.suite.answer(way, model, sample=sample, style=style, bench=self.bench)
+        rows = sample.rows()
+        key = sheet_key(self.suite, way, model=model, rows=rows, style=style, bench=self.bench)
+        kept = self.sheets.find(key, rows)
+        if kept is None:
+            kept = self.suite.answer(way, model, sample=sample, style=style, bench=self.bench)
+            self.sheets.keep(key, kept)
+        return kept

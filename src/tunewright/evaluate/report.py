@@ -13,7 +13,7 @@ import jinja2
 from markupsafe import Markup
 
 from tunewright.core.events import Event, StepDone, Validated
-from tunewright.core.nouns import DatasetVersion, Evaluation, Run
+from tunewright.core.nouns import DatasetVersion, Evaluation, Run, Verdict
 from tunewright.core.workspace import write_bytes
 from tunewright.evaluate import pictures, words
 
@@ -33,6 +33,7 @@ class ReportContent:
     events: Sequence[Event]
     title: str
     command: str
+    verdict: Verdict | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -1,14 +1,15 @@
 """Keeps every answer on disk, so that a new scorer needs no new generation.
 
-`answers.parquet`, one line a row, model and way of asking: way, style, model, row, label, target, answer, predicted,
-log_probability (sum), log_probabilities, greedy, weights. What `log_probabilities` holds: heldout, the trained tokens;
-generated answers, the tokens of the answer; ranked labels, one number a label in the order of the dataset's labels.
+`answers.parquet`, one line a row, model and way of asking: way, style, model, the row (id, turns, label, details,
+source, line), answer, predicted, log_probability (sum), log_probabilities, greedy, weights, tokens, choices, finish,
+seconds, first_token_s, bytes. What the lists hold is said by `core.answers.AnsweredRow`.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,40 +18,61 @@ import pyarrow.parquet as pq
 
 from tunewright.core import digest
 from tunewright.core.answers import AnsweredRow
-from tunewright.core.nouns import Evaluation
-from tunewright.core.ports import Row
+from tunewright.core.errors import OutsideError
+from tunewright.core.nouns import Evaluation, Verdict
+from tunewright.core.ports import Details, Row
 from tunewright.core.workspace import write_bytes, write_text
 from tunewright.evaluate.compare import Measured
 
 ANSWERS = "answers.parquet"
 RECORD = "evaluation.json"
-_TEXTS = ("way", "style", "model", "row", "label", "target", "answer", "predicted")
+VERDICT = "gates.json"
+_TEXTS = ("answer", "predicted", "finish")
+ANSWER_FIELDS = [
+    pa.field("row", pa.string()),
+    *(pa.field(name, pa.string()) for name in _TEXTS),
+    pa.field("log_probability", pa.float64()),
+    pa.field("log_probabilities", pa.list_(pa.float64())),
+    pa.field("greedy", pa.list_(pa.bool_())),
+    pa.field("weights", pa.list_(pa.float32())),
+    pa.field("tokens", pa.list_(pa.int32())),
+    pa.field("choices", pa.list_(pa.float64())),
+    pa.field("seconds", pa.float64()),
+    pa.field("first_token_s", pa.float64()),
+    pa.field("bytes", pa.int64()),
+]
+ROW_FIELDS = [pa.field(name, pa.string()) for name in ("label", "target", "messages", "details", "source")]
 SCHEMA = pa.schema(
-    [pa.field(name, pa.string()) for name in _TEXTS]
-    + [
-        pa.field("log_probability", pa.float64()),
-        pa.field("log_probabilities", pa.list_(pa.float64())),
-        pa.field("greedy", pa.list_(pa.bool_())),
-        pa.field("weights", pa.list_(pa.float32())),
-    ]
+    [pa.field(name, pa.string()) for name in ("way", "style", "model")]
+    + ANSWER_FIELDS
+    + ROW_FIELDS
+    + [pa.field("line", pa.int64())]
 )
 
 
 def write_answers(folder: Path, measured: Sequence[Measured]) -> Path:
     """Write every answer; returns the file. Raises OutsideError when the disk refuses."""
-    table = pa.Table.from_pylist(list(_lines(measured)), schema=SCHEMA)
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
-    write_bytes(folder / ANSWERS, buffer.getvalue())
+    write_table(folder / ANSWERS, _lines(measured), schema=SCHEMA)
     return folder / ANSWERS
 
 
+def write_table(path: Path, lines: Iterable[dict[str, Any]], *, schema: pa.Schema) -> None:
+    """Write lines as one Parquet file, whole or not at all."""
+    table = pa.Table.from_pylist(list(lines), schema=schema)
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    write_bytes(path, buffer.getvalue())
+
+
 def read_answers(folder: Path) -> list[Measured]:
-    """The answers as they were scored; of each row the target, the label and the id, but not the prompt."""
+    """The answers as they were scored, with their rows. Raises OutsideError when they are gone or damaged."""
     groups: dict[str, dict[str, list[AnsweredRow]]] = {}
     styles: dict[str, str] = {}
-    for line in pq.read_table(folder / ANSWERS).to_pylist():
-        groups.setdefault(line["way"], {}).setdefault(line["model"], []).append(_answered(line))
+    rows: dict[tuple[str, str], Row] = {}
+    for line in _table(folder / ANSWERS).to_pylist():
+        place = (line["way"], line["row"])
+        rows.setdefault(place, row_of(line))
+        groups.setdefault(line["way"], {}).setdefault(line["model"], []).append(answer_of(line, rows[place]))
         if line["model"] == "base":
             styles[line["way"]] = line["style"]
     return [
@@ -59,10 +81,25 @@ def read_answers(folder: Path) -> list[Measured]:
     ]
 
 
+def _table(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise OutsideError(
+            "the stored answers are gone or damaged.", where=str(path), do="Run evaluate again."
+        ) from error
+
+
 def write_record(folder: Path, evaluation: Evaluation) -> Path:
     """Write the record beside the answers; returns the file."""
     write_text(folder / RECORD, evaluation.model_dump_json(indent=1, by_alias=True) + "\n")
     return folder / RECORD
+
+
+def write_verdict(folder: Path, verdict: Verdict) -> Path:
+    """Write what became of the gates beside the answers; returns the file."""
+    write_text(folder / VERDICT, verdict.model_dump_json(indent=1, by_alias=True) + "\n")
+    return folder / VERDICT
 
 
 def answers_digest(measured: Sequence[Measured]) -> str:
@@ -76,26 +113,36 @@ def _lines(measured: Sequence[Measured]) -> Iterator[dict[str, Any]]:
         for model, rows in one.answers().items():
             style = one.prompt if model == "base" else "bare"
             for answered in rows:
-                yield {"way": one.way, "style": style, "model": model, **_line(answered)}
+                yield {
+                    "way": one.way,
+                    "style": style,
+                    "model": model,
+                    **answer_line(answered),
+                    **_row_line(answered.row),
+                }
 
 
-def _line(answered: AnsweredRow) -> dict[str, Any]:
-    row = answered.row
+def answer_line(answered: AnsweredRow) -> dict[str, Any]:
+    """One answer as it lies in Parquet, its row by id."""
     return {
-        "row": row.id,
-        "label": whole(row.label),
-        "target": whole(row.target),
+        "row": answered.row.id,
         "answer": whole(answered.answer),
         "predicted": whole(answered.predicted),
+        "finish": answered.finish,
         "log_probability": sum(answered.log_probabilities),
         "log_probabilities": list(answered.log_probabilities),
         "greedy": list(answered.greedy),
         "weights": list(answered.weights),
+        "tokens": list(answered.tokens),
+        "choices": list(answered.choices),
+        "seconds": answered.seconds,
+        "first_token_s": answered.first_token_s,
+        "bytes": answered.bytes,
     }
 
 
-def _answered(line: dict[str, Any]) -> AnsweredRow:
-    row = Row(line["row"], ({"role": "assistant", "content": line["target"]},), label=line["label"])
+def answer_of(line: dict[str, Any], row: Row) -> AnsweredRow:
+    """The inverse of `answer_line`, with the row itself."""
     return AnsweredRow(
         row,
         line["answer"],
@@ -103,7 +150,31 @@ def _answered(line: dict[str, Any]) -> AnsweredRow:
         log_probabilities=tuple(line["log_probabilities"]),
         greedy=tuple(line["greedy"]),
         weights=tuple(line["weights"]),
+        tokens=tuple(line["tokens"]),
+        choices=tuple(line["choices"]),
+        finish=line["finish"],
+        seconds=line["seconds"],
+        first_token_s=line["first_token_s"],
+        bytes=line["bytes"],
     )
+
+
+def _row_line(row: Row) -> dict[str, Any]:
+    return {
+        "label": whole(row.label),
+        "target": whole(row.target),
+        "messages": whole(json.dumps(row.messages, ensure_ascii=True)),
+        "details": whole(json.dumps(row.details, ensure_ascii=True)) if row.details else None,
+        "source": whole(row.source),
+        "line": row.line,
+    }
+
+
+def row_of(line: dict[str, Any]) -> Row:
+    """The row of a line."""
+    details: Details = json.loads(line["details"] or "{}")
+    turns = tuple(json.loads(line["messages"]))
+    return Row(line["row"], turns, line["label"], line["source"] or "", line["line"] or 0, details=details)
 
 
 def whole(text: str | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from tunewright.core.answers import AnsweredRow
 from tunewright.core.language_model import GREEDY, Sampling, Scored, ScoreItem
@@ -70,13 +70,22 @@ class Respondent(Protocol):
     writes answers, and `score` raises NotMeasured. `identity` decides whether answers that were kept are its own.
     """
 
-    name: str
-    identity: str
-    chat: Chat | None
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        ...
 
-    def write(
-        self, talks: Sequence[Talk], *, max_new_tokens: int, sampling: Sampling = GREEDY
-    ) -> list[Written]:
+    @property
+    def identity(self) -> str:
+        """What kept answers are filed under."""
+        ...
+
+    @property
+    def chat(self) -> Chat | None:
+        """Its tokenizer and template, or None."""
+        ...
+
+    def write(self, talks: Sequence[Talk], *, max_new_tokens: int, sampling: Sampling = GREEDY) -> list[Written]:
         """One answer a conversation, in order."""
         ...
 
@@ -93,15 +102,16 @@ class Respondent(Protocol):
 class Bench:
     """What every suite works with.
 
-    `label_tokens`: for each label in `labels` its tokens and the stop token, as the template writes an answer.
-    `max_new_tokens`: longest generated answer. `measured`: the rows of the recipe's split, None without a dataset;
-    `train`: its training rows. `base`: the base model, which a suite may ask while it makes its examples. `folder`: what
-    a suite's paths are relative to. `archive`: the folder of a fetched archive by name; raises NotMeasured with the
-    command that fetches it.
+    `label_tokens`: for each label in `labels` its tokens and the stop token, as the template writes an answer;
+    `chat_digest`: the template that these and the encoded rows were made with. `max_new_tokens`: longest generated
+    answer. `measured`: the rows of the recipe's split, None without a dataset; `train`: its training rows. `base`: the
+    base model, which a suite may ask while it makes its examples. `folder`: what a suite's paths are relative to.
+    `archive`: the folder of a fetched archive by name; raises NotMeasured with the command that fetches it.
     """
 
     labels: tuple[str, ...] = ()
     label_tokens: tuple[tuple[int, ...], ...] = ()
+    chat_digest: str = ""
     prompts: Prompts = field(default_factory=Prompts)
     max_new_tokens: int = 128
     measured: Sample | None = None
@@ -121,9 +131,13 @@ class Suite(Protocol):
 
     `ways` are the names under which results appear; `scorers` the metrics, the first of them the main one: on it the
     base's best prompt is chosen. `predicts_labels` asks for a confusion matrix. `own`: True for a suite that brings its
-    own examples, False for one that measures rows of the recipe's dataset.
+    own examples, False for one that measures rows of the recipe's dataset. `options` are those of the recipe.
+
+    A suite whose ways have different metrics also has `way_scorers`, metrics by way, which win over `scorers`; one of
+    which some rows may not count has `left_out` (see `Choosy`).
     """
 
+    options: Any
     name: str
     ways: tuple[str, ...]
     scorers: tuple[str, ...]
@@ -142,14 +156,34 @@ class Suite(Protocol):
         """The rows to measure, the same for every model. Raises NotMeasured with the reason where there are none."""
         ...
 
-    def answer(
-        self, way: str, model: Respondent, *, sample: Sample, style: Style, bench: Bench
-    ) -> list[AnsweredRow]:
+    def answer(self, way: str, model: Respondent, *, sample: Sample, style: Style, bench: Bench) -> list[AnsweredRow]:
         """The model's answers, one a row of the sample, in order. Raises NotMeasured where this model cannot be."""
         ...
 
 
-def measured_rows(suite: Suite, bench: Bench) -> Sample:
+@runtime_checkable
+class Choosy(Protocol):
+    """A suite that leaves rows out once it has seen how the base model answers them."""
+
+    def left_out(self, way: str, base: Sequence[AnsweredRow]) -> tuple[list[bool], dict[str, str]]:
+        """Of each row whether it counts, and by name why some parts do not, each a sentence for the report."""
+        ...
+
+
+def scorers_of(suite: Suite, way: str) -> tuple[str, ...]:
+    """The metrics of one way, the main one first."""
+    return getattr(suite, "way_scorers", {}).get(way, suite.scorers)
+
+
+class Fitting(Protocol):
+    """What says which rows it can measure."""
+
+    def fits(self, row: Row) -> bool:
+        """True when the row can be measured."""
+        ...
+
+
+def measured_rows(suite: Fitting, bench: Bench) -> Sample:
     """The rows of the recipe's split that fit a suite. Raises NotMeasured where there is none."""
     if bench.measured is None:
         raise NotMeasured("this suite measures rows of a dataset, and there is none; give a recipe or a run")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tunewright.core.nouns import Comparison, DatasetVersion, Evaluation, Run
+from tunewright.core.nouns import Comparison, DatasetVersion, Evaluation, Run, Verdict
 
 if TYPE_CHECKING:
     from tunewright.app.flow import Outcome
+    from tunewright.app.targets import Answer
 
 
 def of_dataset(version: DatasetVersion) -> dict[str, Any]:
@@ -41,7 +43,23 @@ def of_evaluation(evaluation: Evaluation) -> dict[str, Any]:
         suite: {metric: of_comparison(comparison) for metric, comparison in metrics.items()}
         for suite, metrics in evaluation.suites.items()
     }
-    return {"evaluation": evaluation.name, "suites": suites}
+    return {"evaluation": evaluation.name, "suites": suites, "unmeasured": dict(evaluation.unmeasured)}
+
+
+def of_verdict(verdict: Verdict) -> dict[str, Any]:
+    """What became of the gates."""
+    return {"passed": verdict.passed, "gates": [gate.model_dump(mode="json") for gate in verdict.gates]}
+
+
+def of_answers(answers: Sequence[Answer]) -> dict[str, Any]:
+    """`evaluate --json`: of one target its evaluation, of several a list of them."""
+    found = [_of_answer(answer) for answer in answers]
+    return found[0] if len(found) == 1 else {"targets": found}
+
+
+def _of_answer(answer: Answer) -> dict[str, Any]:
+    gates = of_verdict(answer.verdict) if answer.verdict and answer.verdict.gates else None
+    return {"target": answer.target, **of_evaluation(answer.evaluation), "gates": gates}
 
 
 def of_comparison(comparison: Comparison) -> dict[str, Any]:
@@ -53,6 +71,10 @@ def of_comparison(comparison: Comparison) -> dict[str, Any]:
         "difference": comparison.difference,
         "interval": list(comparison.interval) if comparison.interval else None,
         "p": comparison.p,
+        "p_holm": comparison.p_holm,
+        "base_interval": list(comparison.base_interval) if comparison.base_interval else None,
+        "tuned_interval": list(comparison.tuned_interval) if comparison.tuned_interval else None,
+        "direction": comparison.direction,
         "n": comparison.n,
     }
 
@@ -63,5 +85,6 @@ def of_outcome(outcome: Outcome) -> dict[str, Any]:
         "data": of_dataset(outcome.dataset),
         "train": of_run(outcome.run),
         "evaluate": of_evaluation(outcome.evaluation),
+        "gates": of_verdict(outcome.verdict),
         "report": str(outcome.report),
     }

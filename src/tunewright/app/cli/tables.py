@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tunewright.app.cli.phrases import clean, duration, size
-from tunewright.core.nouns import Comparison, DatasetVersion, Evaluation, Run
+from tunewright.core.nouns import Comparison, DatasetVersion, Evaluation, Run, Verdict
 
 TRAINED = "bold green"
 FILE_WIDTH = 160
@@ -77,8 +77,29 @@ def run(record: Run) -> None:
     console().print(table)
 
 
+def answer(found: Any) -> None:
+    """One target's evaluation and verdict."""
+    console().print(Text(clean(found.target), style="bold"))
+    evaluation(found.evaluation)
+    if found.verdict is not None:
+        verdict(found.verdict)
+
+
+def verdict(record: Verdict) -> None:
+    """What became of the gates; nothing where there are none."""
+    if not record.gates:
+        return
+    table = grid("Gates", "", "value", "bound", "limit", "")
+    for gate in record.gates:
+        cells = [_number(each) for each in (gate.value, gate.bound, gate.limit)]
+        table.add_row(
+            clean(gate.rule), *cells, "met" if gate.passed else "NOT MET", style=None if gate.passed else "red"
+        )
+    console().print(table)
+
+
 def evaluation(record: Evaluation) -> None:
-    """Base beside tuned, metric by metric."""
+    """Base beside tuned, metric by metric, and what was not measured."""
     for suite, metrics in record.suites.items():
         prompt = record.base_prompts.get(suite)
         title = f"{suite}, {record.split} rows" + (f"; the base's best prompt is {prompt}" if prompt else "")
@@ -86,6 +107,11 @@ def evaluation(record: Evaluation) -> None:
         for metric, comparison in metrics.items():
             table.add_row(metric, *_cells(comparison))
         console().print(table)
+    for name, why in record.unmeasured.items():
+        console().print(Text(clean(f"{name} was not measured: {why}."), style="yellow"))
+    for name, tasks in record.left_out.items():
+        for why in tasks.values():
+            console().print(Text(clean(f"{name}: {why}"), style="dim"))
 
 
 def _cells(comparison: Comparison) -> list[str]:

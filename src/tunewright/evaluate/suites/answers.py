@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tunewright.core.answers import AnsweredRow
-from tunewright.core.language_model import AskedModel
 from tunewright.core.ports import Row
 from tunewright.evaluate.asking import generated
 from tunewright.evaluate.prompts import Style
-from tunewright.evaluate.suite import Bench, Sample
+from tunewright.evaluate.suite import Bench, Respondent, Sample, measured_rows
 from tunewright.recipe.options.suites.answers import Options
 
 
@@ -19,8 +18,10 @@ class Work:
     name = "answers"
     ways = ("answers",)
     predicts_labels = False
+    own = False
 
     def __init__(self, options: Options) -> None:
+        self.options = options
         self.scorers = options.scorers
 
     def styles(self, offered: Sequence[Style], labels: Sequence[str]) -> tuple[Style, ...]:
@@ -31,6 +32,10 @@ class Work:
         """Every row."""
         return True
 
-    def answer(self, way: str, model: AskedModel, *, sample: Sample, style: Style, bench: Bench) -> list[AnsweredRow]:
+    def examples(self, bench: Bench) -> Sample:
+        """The rows of the split."""
+        return measured_rows(self, bench)
+
+    def answer(self, way: str, model: Respondent, *, sample: Sample, style: Style, bench: Bench) -> list[AnsweredRow]:
         """Rows with the answer and the log-probability of each of its tokens."""
         return generated(model, sample.rows(), style=style, bench=bench)

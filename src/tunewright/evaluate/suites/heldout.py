@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from tunewright.core.answers import AnsweredRow
-from tunewright.core.language_model import AskedModel, Scored, ScoreItem
+from tunewright.core.language_model import Scored, ScoreItem
 from tunewright.core.ports import Encoded, Row
+from tunewright.evaluate.asking import chat_of
 from tunewright.evaluate.prompts import Style
-from tunewright.evaluate.suite import Bench, Sample
+from tunewright.evaluate.suite import Bench, NotMeasured, Respondent, Sample, measured_rows
 from tunewright.recipe.options.suites.heldout import Options
 
 
@@ -20,8 +21,10 @@ class Work:
     name = "heldout"
     ways = ("heldout",)
     predicts_labels = False
+    own = False
 
     def __init__(self, options: Options) -> None:
+        self.options = options
         self.scorers = options.scorers
 
     def styles(self, offered: Sequence[Style], labels: Sequence[str]) -> tuple[Style, ...]:
@@ -32,8 +35,17 @@ class Work:
         """Every row."""
         return True
 
-    def answer(self, way: str, model: AskedModel, *, sample: Sample, style: Style, bench: Bench) -> list[AnsweredRow]:
-        """Rows with log-probability, arg-max and loss weight of each trained token; a row without any has none."""
+    def examples(self, bench: Bench) -> Sample:
+        """The rows of the split."""
+        return measured_rows(self, bench)
+
+    def answer(self, way: str, model: Respondent, *, sample: Sample, style: Style, bench: Bench) -> list[AnsweredRow]:
+        """Rows with log-probability, arg-max and loss weight of each trained token; a row without any has none.
+
+        Raises NotMeasured for a model with another tokenizer or template: other tokens would be another measure.
+        """
+        if chat_of(model).digest != bench.chat_digest:
+            raise NotMeasured(f"{model.name} has another tokenizer or template than the dataset was encoded with")
         encoded = sample.encoded()
         scored = iter(model.score([_item(example) for example in encoded if example.weights.any()]))
         return [

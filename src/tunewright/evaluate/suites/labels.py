@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from tunewright.core.answers import AnsweredRow
-from tunewright.core.errors import UserError
-from tunewright.core.language_model import AskedModel, Scored, ScoreItem
+from tunewright.core.language_model import ScoreItem
 from tunewright.core.ports import Row
-from tunewright.evaluate.asking import generated
+from tunewright.evaluate.asking import chat_of, generated, likeliest, ranked, talks_of
 from tunewright.evaluate.prompts import Style
-from tunewright.evaluate.suite import Bench, Sample
+from tunewright.evaluate.suite import Bench, NotMeasured, Respondent, Sample, measured_rows
 from tunewright.recipe.options.suites.labels import Options
 
 GENERATED = "labels_generated"
@@ -28,8 +25,10 @@ class Work:
     name = "labels"
     ways = (GENERATED, RANKED)
     predicts_labels = True
+    own = False
 
     def __init__(self, options: Options) -> None:
+        self.options = options
         self.scorers = options.scorers
 
     def styles(self, offered: Sequence[Style], labels: Sequence[str]) -> tuple[Style, ...]:
@@ -40,21 +39,18 @@ class Work:
         """Rows that have a label."""
         return row.label is not None
 
-    def answer(self, way: str, model: AskedModel, *, sample: Sample, style: Style, bench: Bench) -> list[AnsweredRow]:
-        """Rows with the predicted label, or None where the answer is no label.
-
-        Of a ranked row `log_probabilities` holds one number a label, in the order of the labels.
-        Raises UserError when the dataset knows no labels.
-        """
+    def examples(self, bench: Bench) -> Sample:
+        """The labelled rows of the split. Raises NotMeasured where there is none."""
         if not bench.labels:
-            raise UserError(
-                "the suite labels needs rows with labels.",
-                where="evaluate.suites",
-                do='Use the shape "labelled" for the data, or the suite "answers".',
-            )
+            raise NotMeasured('the suite labels needs rows with labels: the shape "labelled", or another suite')
+        return measured_rows(self, bench)
+
+    def answer(self, way: str, model: Respondent, *, sample: Sample, style: Style, bench: Bench) -> list[AnsweredRow]:
+        """Rows with the predicted label, or None where the answer is no label; ranked rows with `choices`."""
+        rows = sample.rows()
         if way == RANKED:
-            return _ranked(model, sample.rows(), style=style, bench=bench)
-        answered = generated(model, sample.rows(), style=style, bench=bench)
+            return _ranked(model, rows, style=style, bench=bench)
+        answered = generated(model, rows, style=style, bench=bench)
         return [replace(row, predicted=as_label(row.answer, bench.labels)) for row in answered]
 
 
@@ -64,14 +60,11 @@ def as_label(answer: str, labels: Sequence[str]) -> str | None:
     return next((label for label in labels if label.strip() == said), None)
 
 
-def _ranked(model: AskedModel, rows: Sequence[Row], *, style: Style, bench: Bench) -> list[AnsweredRow]:
-    prompts = [tuple(bench.chat.prompt_ids(bench.prompts.messages(row, style))) for row in rows]
+def _ranked(model: Respondent, rows: Sequence[Row], *, style: Style, bench: Bench) -> list[AnsweredRow]:
+    """By the tokens that were trained where the model has the dataset's template, else by the labels' plain tokens."""
+    chat = chat_of(model)
+    if chat.digest != bench.chat_digest:
+        return ranked(model, rows, choices=[bench.labels] * len(rows), bench=bench, style=style)
+    prompts = [tuple(chat.prompt_ids(talk.messages)) for talk in talks_of(rows, style=style, bench=bench)]
     results = model.score([ScoreItem(prompt, bench.label_tokens) for prompt in prompts])
-    return [_likeliest(row, scored, bench.labels) for row, scored in zip(rows, results, strict=True)]
-
-
-def _likeliest(row: Row, scored: Sequence[Scored], labels: Sequence[str]) -> AnsweredRow:
-    """The first of the likeliest labels; sums in float64."""
-    sums = np.array([one.log_probabilities.sum(dtype=np.float64) for one in scored])
-    best = labels[int(np.argmax(sums))]
-    return AnsweredRow(row, best, predicted=best, log_probabilities=tuple(sums.tolist()))
+    return [likeliest(row, scored, bench.labels) for row, scored in zip(rows, results, strict=True)]

@@ -1,4 +1,4 @@
-"""Measure a trained model beside its base, on the same rows."""
+"""Measure a trained model beside its base, on the same rows; or several models, or a server."""
 
 from __future__ import annotations
 
@@ -7,33 +7,48 @@ from pathlib import Path
 import click
 
 from tunewright.app.cli import options, out
+from tunewright.app.cli.gated import refuse
 from tunewright.app.cli.late import Late
 
 documents = Late("tunewright.app.cli.documents")
-flow = Late("tunewright.app.flow")
 progress = Late("tunewright.app.cli.progress")
-projects = Late("tunewright.app.project")
 tables = Late("tunewright.app.cli.tables")
+targets = Late("tunewright.app.targets")
 
 
 @click.command()
-@options.project
-def command(path: Path, sets: tuple[str, ...], home: Path | None, quiet: bool, as_json: bool) -> None:
-    """Measure the model of PATH (a recipe, a run's folder or a model's folder) beside its base.
+@click.argument("target", nargs=-1)
+@click.option("--suite", "suites", multiple=True, metavar="NAME", help="Measure this suite and not the recipe's.")
+@click.option("--data", type=click.Path(path_type=Path), help="A recipe whose rows models without one answer.")
+@options.sets
+@options.home
+@options.quiet
+@options.as_json
+def command(
+    target: tuple[str, ...],
+    suites: tuple[str, ...],
+    data: Path | None,
+    sets: tuple[str, ...],
+    home: Path | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Measure TARGET: a recipe, a run's or model's folder, a model, or a server (http://HOST/v1#MODEL).
 
-    Of a recipe, the model is trained first if that was not done.
+    A recipe's model is trained first if that was not done, and held against its base; a model without a recipe is held
+    against the first target. Ends with 1 when a gate of the recipe is not met.
     """
+    found = target or (".",)
+    if sets and not any(targets.kind_of(each) == "recipe" for each in (*found, *([str(data)] if data else []))):
+        refuse_sets(sets)
     with progress.watch(quiet=quiet) as emit:
-        if projects.is_recipe(path):
-            evaluation = flow.evaluate(projects.open_project(path, sets=sets, home=home), emit)
-        else:
-            refuse_sets(sets)
-            project, run = projects.open_run(path, home=home)
-            evaluation = flow.evaluate_run(project, run, emit=emit)
+        answers = targets.evaluate(targets.Asked(found, suites, sets, data, home), emit)
     if as_json:
-        out.document(documents.of_evaluation(evaluation))
+        out.document(documents.of_answers(answers))
     else:
-        tables.evaluation(evaluation)
+        for answer in answers:
+            tables.answer(answer)
+    refuse([(answer.verdict, answer.evaluation) for answer in answers if answer.verdict])
 
 
 def refuse_sets(sets: tuple[str, ...]) -> None:

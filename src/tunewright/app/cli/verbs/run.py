@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from tunewright.app.cli import options, out
+from tunewright.app.cli.gated import refuse
 from tunewright.app.cli.late import Late
 
 documents = Late("tunewright.app.cli.documents")
@@ -24,7 +25,10 @@ tables = Late("tunewright.app.cli.tables")
 @options.project
 @options.processes
 def command(path: Path, sets: tuple[str, ...], home: Path | None, quiet: bool, as_json: bool, processes: int) -> None:
-    """Do all that the recipe PATH says: data, training, measuring, report. Stages that are done are skipped."""
+    """Do all that the recipe PATH says: data, training, measuring, gates, report. Stages that are done are skipped.
+
+    Ends with 1 when a gate is not met.
+    """
     project = projects.open_project(path, sets=sets, home=home)
     if processes > 1:
         with progress.watch(quiet=quiet) as emit:
@@ -36,9 +40,12 @@ def command(path: Path, sets: tuple[str, ...], home: Path | None, quiet: bool, a
         outcome = flow.run(project, emit)
     if as_json:
         out.document(documents.of_outcome(outcome))
-        return
-    tables.receipt(outcome.dataset)
-    tables.run(outcome.run)
-    tables.evaluation(outcome.evaluation)
-    out.say(f"Report: {out.shown(outcome.report)}")
-    out.say(f"Next: tunewright chat {path}")
+    else:
+        tables.receipt(outcome.dataset)
+        tables.run(outcome.run)
+        tables.evaluation(outcome.evaluation)
+        tables.verdict(outcome.verdict)
+        out.say(f"Report: {out.shown(outcome.report)}")
+        if outcome.verdict.passed:
+            out.say(f"Next: tunewright chat {path}")
+    refuse([(outcome.verdict, outcome.evaluation)])

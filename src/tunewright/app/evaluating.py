@@ -1,0 +1,190 @@
+"""The stage `evaluate`: which models answer, what is measured, and whether the gates of the recipe are met."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tunewright.app import resolve
+from tunewright.app.loaded import Base, Loaded, models_of
+from tunewright.app.project import Place, Project
+from tunewright.app.stage import Stage
+from tunewright.core import digest
+from tunewright.core.errors import UserError
+from tunewright.core.events import Emit
+from tunewright.core.nouns import DatasetVersion, Evaluation, Run, Verdict
+from tunewright.core.workspace import Workspace
+from tunewright.data.dataset import open_dataset
+from tunewright.evaluate import gates
+from tunewright.evaluate.bench import Data
+from tunewright.evaluate.evaluate import Models, Task, evaluate
+from tunewright.evaluate.respondents import Local, Watch
+from tunewright.evaluate.store import read_answers, write_verdict
+from tunewright.evaluate.suite import Bench, Respondent
+from tunewright.recipe.recipe import EvaluateOptions
+from tunewright.stats.power import needed_rows, smallest_effect
+
+EVALUATION_VERSION = 5
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What is asked of whom: a judged model, what it is held against, and rows where suites need them.
+
+    `judged` is the name under which the result is filed. `folder` is what paths of suites are relative to.
+    """
+
+    options: EvaluateOptions
+    suites: Sequence[Any]
+    models: Models
+    judged: str
+    data: Data | None
+    folder: Path
+    workspace: Workspace
+    examples: int = 10
+
+    @property
+    def key(self) -> str:
+        """What decides whether this was done before."""
+        asked = [self.options.model_dump(mode="json"), [suite.options.model_dump(mode="json") for suite in self.suites]]
+        who = [self.models.base.identity, self.models.tuned.identity if self.models.tuned else None]
+        rows = [self.data.version.name, self.data.chat.digest] if self.data else []
+        return digest.of_json([EVALUATION_VERSION, asked, who, rows, self.examples])
+
+
+def measure(asking: Asking, place: Place | Project, *, emit: Emit) -> Evaluation:
+    """Do an evaluation, or take its record when nothing has changed."""
+    key = asking.key
+    folder = asking.workspace.evaluations / key
+
+    def work() -> Evaluation:
+        task = Task(
+            options=asking.options,
+            data=asking.data,
+            model=asking.judged,
+            key=key,
+            folder=folder,
+            made_at=place.now(),
+            clock=place.clock,
+            scorers=resolve.scorers(asking.suites),
+            examples=asking.examples,
+            sheets=asking.workspace.evaluations / "sheets",
+            room=Bench(folder=asking.folder),
+        )
+        return evaluate(asking.suites, asking.models, task=task, emit=emit)
+
+    def exists(_: Evaluation) -> bool:
+        return (folder / "evaluation.json").exists()
+
+    return Stage("evaluations", key, Evaluation, work, exists).done(place, emit)
+
+
+def of_run(project: Project, run: Run, *, base: Base, version: DatasetVersion, emit: Emit) -> Asking:
+    """A run's model beside its base, on the run's own data set. Raises UserError for a gate that nothing can meet."""
+    recipe = project.recipe
+    suites = resolve.suites(recipe, labels=version.labels)
+    check_gates(recipe.gates, suites, options=recipe.evaluate)
+    models = RunModels(project, run, base, emit)
+    return Asking(
+        options=recipe.evaluate,
+        suites=suites,
+        models=Models(models.respondent("base"), models.respondent("tuned")),
+        judged=run.name,
+        data=Data(open_dataset(project.workspace, version), version, base.chat),
+        folder=project.folder,
+        workspace=project.workspace,
+        examples=recipe.output.examples,
+    )
+
+
+@dataclass(frozen=True)
+class RunModels:
+    """The two models of a run, loaded together when either is first asked."""
+
+    project: Project
+    run: Run
+    base: Base
+    emit: Emit
+
+    @cached_property
+    def loaded(self) -> Loaded:
+        """Both models."""
+        return models_of(self.project, self.run, base=self.base)
+
+    @cached_property
+    def watch(self) -> Watch:
+        """One count of answers for both."""
+        return Watch(self.emit)
+
+    def respondent(self, role: str) -> Respondent:
+        """The base or the tuned model as suites ask it."""
+        numbers = self.run.model.numbers.model_dump(mode="json")
+        weights = [self.base.found.digest] if role == "base" else [self.base.found.digest, self.run.name]
+        name = self.project.recipe.model.name if role == "base" else f"{self.project.recipe.name} (tuned)"
+        return Local(
+            name=name,
+            chat=self.base.chat,
+            open=self._opener(role),
+            identity=digest.of_json([weights, numbers, self.base.chat.digest]),
+            watch=self.watch,
+        )
+
+    def _opener(self, role: str) -> Callable[[], Any]:
+        return lambda: getattr(self.loaded, role)
+
+
+def check_gates(asked: Sequence[Any], suites: Sequence[Any], *, options: EvaluateOptions) -> None:
+    """Raise UserError for a gate on something that no suite measures; before anything is trained."""
+    known: dict[str, set[str]] = {}
+    for suite in suites:
+        for way in suite.ways:
+            metrics = set(resolve.metrics(suite, way))
+            for place in (way, suite.name, *(() if suite.own else (options.split,))):
+                known.setdefault(place, set()).update(metrics)
+        if suite.predicts_labels and len(suite.ways) > 1:
+            known[f"{suite.name}_best"] = set(suite.scorers)
+    for number, gate in enumerate(asked):
+        if gate.suite not in known:
+            raise UserError(
+                f'a gate names "{gate.suite}", and nothing of that name is measured.',
+                where=f"gates.{number}.suite",
+                do=f"Add the suite to evaluate.suites, or name one of: {', '.join(sorted(known))}.",
+            )
+        if gate.metric not in known[gate.suite]:
+            raise UserError(
+                f'a gate names the metric "{gate.metric}", which {gate.suite} does not have.',
+                where=f"gates.{number}.metric",
+                do=f"It has: {', '.join(sorted(known[gate.suite]))}.",
+            )
+
+
+def judge(project: Project, evaluation: Evaluation) -> Verdict:
+    """Whether an evaluation meets the recipe's gates; written beside its answers. Nothing is asked of a model."""
+    folder = project.workspace.evaluations / evaluation.key
+    asked = project.recipe.gates
+    names = {gate.metric for gate in asked}
+    verdict = gates.decide(
+        asked,
+        evaluation,
+        answers=read_answers(folder) if asked else (),
+        scorers={name: resolve.scorer(name) for name in sorted(names)},
+        key=digest.of_json([evaluation.name, [gate.model_dump(mode="json") for gate in asked]]),
+    )
+    write_verdict(folder, verdict)
+    return verdict
+
+
+def what_can_be_seen(project: Project, version: DatasetVersion) -> str:
+    """Said before training: which gain the measured rows are able to show, and how many a smaller one would take."""
+    options = project.recipe.evaluate
+    rows = min(version.receipt.splits.get(options.split, 0), options.max_rows or sys.maxsize)
+    shown = smallest_effect(rows)
+    half = needed_rows(shown / 2) if shown < 1 else needed_rows(0.5)
+    return (
+        f"{rows:,} {options.split} rows show a gain of {100 * shown:.1f} points in answers that are right or wrong "
+        f"(80 % power, 95 % confidence, a fifth of the answers changing); half of that would take {half:,} rows."
+    )

@@ -1,0 +1,97 @@
+"""Models that answer suites: one that is here, opened when it is first asked, and the count of what was asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from tunewright.core.events import Emit, Progress
+from tunewright.core.language_model import GREEDY, AskedModel, Generated, Sampling, Scored, ScoreItem
+from tunewright.core.ports import Chat
+from tunewright.evaluate.suite import Talk, Written
+
+BLOCK_ROWS = 256
+"""Rows handed to a model at once: many enough that a shared prompt costs little, few enough to show progress."""
+
+
+class Watch:
+    """Counts the rows that models have answered and tells whoever watches."""
+
+    def __init__(self, emit: Emit) -> None:
+        self.emit, self.done = emit, 0
+
+    def add(self, rows: int) -> None:
+        """So many more rows are done."""
+        self.done += rows
+        self.emit(Progress(stage="evaluate", done=self.done, unit="answers"))
+
+
+@dataclass
+class Local:
+    """A model on this machine. `open` loads it, and is called when the first answer is asked for, at most once.
+
+    `identity` is a digest of its weights, number formats and template: answers kept under it are its own.
+    """
+
+    name: str
+    chat: Chat
+    open: Callable[[], AskedModel]
+    identity: str
+    watch: Watch = field(default_factory=lambda: Watch(_nobody))
+    clock: Callable[[], float] = time.perf_counter
+    _model: AskedModel | None = None
+
+    @property
+    def forward(self) -> str:
+        """What computes, as the port says; empty while nothing was asked."""
+        return self._model.forward if self._model is not None else ""
+
+    def write(self, talks: Sequence[Talk], *, max_new_tokens: int, sampling: Sampling = GREEDY) -> list[Written]:
+        """Answers in order, in blocks; a prompt draws with the seed plus its place."""
+        prompts = [self.chat.prompt_ids(talk.messages, tools=talk.tools) for talk in talks]
+        written: list[Written] = []
+        for start in range(0, len(prompts), BLOCK_ROWS):
+            block, own = prompts[start : start + BLOCK_ROWS], replace(sampling, seed=sampling.seed + start)
+            answers = self._opened().generate(
+                block, max_new_tokens=max_new_tokens, stop=self.chat.stop_ids, sampling=own
+            )
+            written += [self._written(answer) for answer in answers]
+            self.watch.add(len(block))
+        return written
+
+    def write_alone(self, talks: Sequence[Talk], *, max_new_tokens: int) -> list[Written]:
+        """Greedy answers one at a time, with the time to the first token and to the last."""
+        return [self._timed(talk, max_new_tokens) for talk in talks]
+
+    def score(self, items: Sequence[ScoreItem]) -> list[list[Scored]]:
+        """Scores in order, in blocks."""
+        results: list[list[Scored]] = []
+        for start in range(0, len(items), BLOCK_ROWS):
+            block = items[start : start + BLOCK_ROWS]
+            results += self._opened().score(block)
+            self.watch.add(len(block))
+        return results
+
+    def _opened(self) -> AskedModel:
+        if self._model is None:
+            self._model = self.open()
+        return self._model
+
+    def _timed(self, talk: Talk, max_new_tokens: int) -> Written:
+        """The first token is timed by asking for it alone, then the whole answer is."""
+        prompt, model = self.chat.prompt_ids(talk.messages, tools=talk.tools), self._opened()
+        began = self.clock()
+        model.generate([prompt], max_new_tokens=1, stop=self.chat.stop_ids)
+        first = self.clock()
+        answer = model.generate([prompt], max_new_tokens=max_new_tokens, stop=self.chat.stop_ids)[0]
+        ended = self.clock()
+        self.watch.add(1)
+        return replace(self._written(answer), seconds=ended - first, first_token_s=first - began)
+
+    def _written(self, answer: Generated) -> Written:
+        return Written(self.chat.decode(answer.tokens), answer.finish, answer.tokens, answer.log_probabilities)
+
+
+def _nobody(_event: object) -> None:
+    """Tells nobody."""

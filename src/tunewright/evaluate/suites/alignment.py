@@ -1,0 +1,56 @@
+"""Alignment: of two answers that people compared, which does the model find likelier?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tunewright.core.answers import AnsweredRow
+from tunewright.core.ports import Row
+from tunewright.evaluate.asking import answers_scored
+from tunewright.evaluate.prompts import Style
+from tunewright.evaluate.suite import Bench, NotMeasured, Respondent, Sample, measured_rows
+from tunewright.recipe.options.suites.alignment import Options
+
+
+class Work:
+    """`choices` are the summed log-probabilities of the chosen and the rejected answer, stop tokens included.
+
+    Sums and not means, as in the implicit reward of DPO (Rafailov et al., 2023, arXiv 2305.18290).
+    """
+
+    name = "alignment"
+    ways = ("alignment",)
+    predicts_labels = False
+    own = False
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.scorers = options.scorers
+
+    def styles(self, offered: Sequence[Style], labels: Sequence[str]) -> tuple[Style, ...]:
+        """Only the prompt of the pair."""
+        return ("bare",)
+
+    def fits(self, row: Row) -> bool:
+        """Pairs whose answers are one turn each."""
+        return len(row.rejected) == 1
+
+    def examples(self, bench: Bench) -> Sample:
+        """The pairs of the split. Raises NotMeasured where there is none."""
+        try:
+            found = measured_rows(self, bench)
+        except NotMeasured as reason:
+            raise NotMeasured('alignment needs preference pairs: rows of the shape "preference"') from reason
+        return Sample(found.split, found.indices[: self.options.max_rows])
+
+    def answer(self, way: str, model: Respondent, *, sample: Sample, style: Style, bench: Bench) -> list[AnsweredRow]:
+        """Rows with both sums. Raises NotMeasured for a model that is far away."""
+        rows = sample.rows()
+        chosen = answers_scored(model, rows, bench=bench, answers=[row.target for row in rows])
+        lost = [row.rejected[-1].get("content", "") for row in rows]
+        rejected = answers_scored(model, rows, bench=bench, answers=lost)
+        return [
+            replace(one, choices=(sum(one.log_probabilities), sum(other.log_probabilities)))
+            for one, other in zip(chosen, rejected, strict=True)
+        ]
