@@ -12,8 +12,9 @@ def by_family(sums: NDArray[np.float64], families: Sequence[str | None]) -> NDAr
     """Sums [F, K] of rows that share a family, in order of first appearance; None is a family of its own.
 
     `sums` [N, K] and `families` [N]. Rows of one family (one prompt in several wordings, turns of one dialogue) depend
-    on one another, so they count as one draw: the bootstrap and the permutation over the result are the clustered ones.
-    Raises ValueError for unequal lengths. Source: Field and Welsh, 2007, JRSS B 69(3), "Bootstrapping clustered data".
+    on one another, so they count as one draw: the bootstrap and the permutation over the result are the clustered
+    ones. Raises ValueError for unequal lengths. Source: Field and Welsh, 2007, JRSS B 69(3), "Bootstrapping clustered
+    data".
     """
     if len(sums) != len(families):
         raise ValueError(f"{len(sums)} rows have {len(families)} families; give one a row.")

@@ -14,8 +14,8 @@ from tunewright.stats.resampling import Bounds, Floats, Value
 def non_inferior(interval: Bounds | None, *, margin: float, direction: Direction) -> bool:
     """Whether the interval of other - base says that the other model is not worse by `margin` or more.
 
-    `higher`: the lower end lies above -margin. `lower`: the upper end lies below margin. With a two-sided interval
-    at 95 % a false "not worse" comes about 25 times in a thousand. False without an interval: nothing was shown. With a
+    `higher`: the lower end lies above -margin. `lower`: the upper end lies below margin. With a two-sided interval at
+    95 % a false "not worse" comes about 25 times in a thousand. False without an interval: nothing was shown. With a
     margin of 0 the other model must be better. Raises ValueError for a margin below 0 or the direction `neither`.
     Source: Piaggio and others, 2012, JAMA 308(24), CONSORT statement on noninferiority, figure 1.
     """
@@ -33,8 +33,8 @@ def non_inferiority_p(
 
     `base` and `other` are sums a row, [N, K], the same rows in the same order. The test is the one that
     `paired.difference_interval` inverts: exact for shares below 200 rows, the score test of Tango above, and else sign
-    flips of the rows around the margin. So p below 0.025 and `non_inferior` at 95 % say the same. None where the metric
-    is no finite number, or with fewer than two rows. Raises ValueError as `non_inferior` does.
+    flips of the rows around the margin. So p below 0.025 and `non_inferior` at 95 % say the same. None where the
+    metric is no finite number, or with fewer than two rows. Raises ValueError as `non_inferior` does.
     """
     _check(margin, direction)
     worse, better = (base, other) if direction == "higher" else (other, base)

@@ -1,8 +1,8 @@
 """Paired comparison of two models on the same rows: an interval for the difference, and tests of no difference.
 
-Every metric here is a function of sums over rows (right answers, tokens, counts a label), so a resample is a product of
-a matrix of row counts with a matrix of row sums. N rows, K sums a row, R resamples. Rows that depend on one another are
-added up first (`families.by_family`).
+Every metric here is a function of sums over rows (right answers, tokens, counts a label), so a resample is a product
+of a matrix of row counts with a matrix of row sums. N rows, K sums a row, R resamples. Rows that depend on one another
+are added up first (`families.by_family`).
 """
 
 from __future__ import annotations
@@ -134,7 +134,8 @@ def bootstrap_interval(
 
 
 def permutation_p(base: Floats, other: Floats, *, value: Value, seed: int, rounds: int = RESAMPLES) -> float | None:
-    """Two-sided p that the two models may be swapped row by row: approximate randomisation, never below 1/(rounds + 1).
+    """Two-sided p that the two models may be swapped row by row: approximate randomisation, never below 1/(rounds +
+    1).
 
     `base` and `other` are sums a row, [N, K]. None with fewer than two rows, or where the metric is no finite number.
     Source: Noreen, 1989, Computer-Intensive Methods; for F1 and its like Yeh, 2000, COLING, "More accurate tests for

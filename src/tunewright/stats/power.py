@@ -41,9 +41,9 @@ def smallest_effect(n: int, *, changed: float = CHANGED, level: float = LEVEL, p
 def needed_rows(effect: float, *, changed: float = CHANGED, level: float = LEVEL, power: float = POWER) -> int:
     """Rows from which the exact McNemar test finds a difference of two shares of this size with the given power.
 
-    Arguments as in `smallest_effect`; the sign of `effect` does not matter. The exact power rises in small steps up and
-    down, so a few rows fewer can reach it by luck, and `needed_rows` may be off by some rows in a hundred.
-    Raises ValueError for an effect of zero or beyond 1.
+    Arguments as in `smallest_effect`; the sign of `effect` does not matter. The exact power rises in small steps up
+    and down, so a few rows fewer can reach it by luck, and `needed_rows` may be off by some rows in a hundred. Raises
+    ValueError for an effect of zero or beyond 1.
     """
     _check(n=1, changed=changed, level=level, power=power)
     if not 0 < abs(effect) <= 1:
@@ -73,8 +73,8 @@ def mcnemar_power(n: int, *, effect: float, changed: float = CHANGED, level: flo
 def smallest_mean_effect(n: int, *, sd: float, level: float = LEVEL, power: float = POWER) -> float:
     """Smallest difference of two means that the paired t test finds on `n` rows with the given power.
 
-    `sd` is the standard deviation of the differences row by row, in the metric's unit; so is the result. Infinite below
-    two rows. Raises ValueError for numbers out of range.
+    `sd` is the standard deviation of the differences row by row, in the metric's unit; so is the result. Infinite
+    below two rows. Raises ValueError for numbers out of range.
     """
     _check(n=n, changed=1.0, level=level, power=power)
     _check_sd(sd)

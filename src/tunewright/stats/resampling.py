@@ -136,8 +136,8 @@ def unseen(point: float, bounds: Bounds, *, rows: int, level: float) -> Bounds:
     """The interval of a mean whose rows are all alike: a share of other rows may exist that is too small to be seen.
 
     A share of q rows is missed by all of n rows with probability (1 - q)^n; the largest q that is not yet unlikely
-    moves the metric from `point` to either of `bounds` by that share. Exact for means over rows, and an allowance else.
-    Source: the rule of three, as the end of the interval of Clopper and Pearson, 1934.
+    moves the metric from `point` to either of `bounds` by that share. Exact for means over rows, and an allowance
+    else. Source: the rule of three, as the end of the interval of Clopper and Pearson, 1934.
     """
     share = 1 - ((1 - level) / 2) ** (1 / rows)
     low, high = bounds
