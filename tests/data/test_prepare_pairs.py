@@ -136,6 +136,6 @@ def test_twenty_columns_are_enough(tmp_path: Path, chat: ChatFormat) -> None:
     write_jsonl(tmp_path / "rows.jsonl", pairs(20))
     names = [f"c{number}" for number in range(21)]
     assert prepared(tmp_path, chat, options={"train": "rows.jsonl", "keep": names[:20]}).receipt.rows.kept == 20
-    for wrong in (names, [""], [3], "region"):
+    for wrong in (names, ["a", "a"], [""], [3], "region"):
         with pytest.raises(ValueError, match="keep"):
             prepared(tmp_path, chat, options={"train": "rows.jsonl", "keep": wrong})

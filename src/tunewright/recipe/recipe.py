@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, WithJsonSchema, field_validator, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from tunewright.recipe.fields import Options, PartOf, Presets, Share, ShareOrCount, option
 from tunewright.recipe.gates import GateOptions
@@ -138,6 +138,17 @@ class LimitOptions(Options):
     )
 
 
+MAX_KEPT_COLUMNS = 20
+
+
+def _few_columns(value: tuple[str, ...]) -> tuple[str, ...]:
+    if len(value) > MAX_KEPT_COLUMNS:
+        raise ValueError(f"{len(value)} columns are too many; at most {MAX_KEPT_COLUMNS} are kept with each row.")
+    if len(set(value)) < len(value):
+        raise ValueError("a column is named twice.")
+    return value
+
+
 def _one_source(value: Any) -> Any:
     return {"path": value} if isinstance(value, str) else value
 
@@ -163,8 +174,10 @@ class DataOptions(Options):
     )
     keep: Annotated[
         tuple[Annotated[str, Field(min_length=1)], ...],
-        Field(max_length=20),
-        WithJsonSchema({"type": "array", "items": {"type": "string", "minLength": 1}, "maxItems": 20, "rules": True}),
+        AfterValidator(_few_columns),
+        WithJsonSchema(
+            {"type": "array", "items": {"type": "string", "minLength": 1}, "maxItems": MAX_KEPT_COLUMNS, "rules": True}
+        ),
     ] = option(
         (),
         "Columns kept with each row as text, for groups and slices; at most 20, of each value 1,000 characters.",
