@@ -8,8 +8,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -24,6 +26,11 @@ LARGEST_MEMBER_BYTES = 64 * 2**20
 """Six times the largest member that a known set has: a file of bombs is refused before it fills the memory."""
 ZIPS = (".whl", ".zip")
 TARS = (".tar.gz", ".tgz", ".tar")
+BROKEN = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error, EOFError, OSError, ValueError, OverflowError,
+    RuntimeError,
+)  # fmt: skip
+"""What the standard library raises for an archive that is damaged, encrypted or of a form that it does not know."""
 
 
 class Opened(Protocol):
@@ -93,7 +100,7 @@ def opened(path: Path) -> Generator[Opened]:
             with tarfile.open(path) as file:
                 yield _Tar(file)
             return
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+    except BROKEN as error:
         raise NotMeasured(f"{path} cannot be read as an archive: {error}") from error
     raise NotMeasured(f"{path} is neither a zip nor a tar file by its name")
 
@@ -105,7 +112,7 @@ def read_member(package: Opened, name: str, *, where: Path) -> bytes:
     try:
         with package.member(name) as stream:
             content = stream.read(LARGEST_MEMBER_BYTES + 1)
-    except (KeyError, OSError, RuntimeError) as error:
+    except (KeyError, *BROKEN) as error:
         raise NotMeasured(f"{where} holds no member {name} that can be read") from error
     if len(content) > LARGEST_MEMBER_BYTES:
         raise NotMeasured(f"{name} in {where} is larger than {LARGEST_MEMBER_BYTES:,} bytes")

@@ -23,12 +23,13 @@ ORDERS = (
 
 
 def questions(records: Iterable[Record], *, answers: tuple[str, ...]) -> Iterator[Row]:
-    """A question with its right answers from the first column that holds any; the first answer is the target."""
+    """A question with its right answers from the first column that holds any; the first is target and label."""
     for record in records:
         found = next(record.value[name] for name in answers if record.value.get(name))
         question = record.value["question"].strip().rstrip("?")
         details = Details(references=[each.strip() for each in found])
-        yield asked(record, f"{question}?", answer=found[0].strip(), details=details)
+        first = found[0].strip()
+        yield asked(record, f"{question}?", answer=first, label=first, details=details)
 
 
 def masked_pairs(records: Iterable[Record]) -> Iterator[Row]:

@@ -12,6 +12,7 @@ from tunewright.core.ports import Row
 from tunewright.evaluate.archives import ask
 from tunewright.evaluate.archives.catalogue import ARCHIVES, SETS, rows_of
 from tunewright.evaluate.archives.package import Form
+from tunewright.evaluate.archives.read import check_digest
 from tunewright.evaluate.prompts import Style
 from tunewright.evaluate.suite import Bench, NotMeasured, Respondent, Sample, sample_of
 from tunewright.recipe.options.suites.archive import Options
@@ -58,6 +59,14 @@ class Work:
     def fits(self, row: Row) -> bool:
         """Rows of the set."""
         return row.source in self.set.members
+
+    def inputs(self, bench: Bench) -> list[str]:
+        """The digest of the archive where it is here, which decides with the options whether this was measured."""
+        archive = ARCHIVES[self.set.archive]
+        try:
+            return [archive.sha256] if check_digest(bench.archive(archive.name), archive) else []
+        except NotMeasured as why:
+            return [str(why)]
 
     def examples(self, bench: Bench) -> Sample:
         """The set's rows in its order, or as many of them as were asked for, drawn with the seed.

@@ -1,0 +1,93 @@
+"""File: a user's own test file, asked as a model is used; choices and, on wish, labels by likelihood."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import PurePath
+from typing import cast
+
+from tunewright.core.answers import AnsweredRow
+from tunewright.core.ports import Row
+from tunewright.data.prepare import DataParts
+from tunewright.evaluate import file_rows
+from tunewright.evaluate.archives import ask
+from tunewright.evaluate.asking import generated, ranked
+from tunewright.evaluate.prompts import Style
+from tunewright.evaluate.suite import Bench, NotMeasured, Respondent, Sample, sample_of
+from tunewright.recipe.options.suites.file import Options
+from tunewright.recipe.recipe import DataOptions, SourceOptions
+
+_NO_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+class Work:
+    """One file; suite and way are called `file_<name of the file>`.
+
+    `notes`: after `examples`, sentences about rows that were set aside, duplicates, and a draw.
+    """
+
+    predicts_labels = False
+    own = True
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.scorers = options.scorers
+        self.name = f"file_{_NO_NAME.sub('_', PurePath(options.path).stem) or 'rows'}"
+        self.ways = (self.name,)
+        self.notes: tuple[str, ...] = ()
+
+    def styles(self, offered: Sequence[Style], labels: Sequence[str]) -> tuple[Style, ...]:
+        """Only the rows' own prompts."""
+        return ("bare",)
+
+    def fits(self, row: Row) -> bool:
+        """Rows with an answer to compare with."""
+        return len(row.messages) > 1
+
+    def inputs(self, bench: Bench) -> list[str]:
+        """Digests of the files, which decide with the options whether this was measured before. Raises UserError."""
+        return [file.digest for file in file_rows.find(self.options, bench.folder)]
+
+    def examples(self, bench: Bench) -> Sample:
+        """The rows of the file that can be used, each once. Raises UserError when there are none."""
+        parts = cast("Callable[[DataOptions], DataParts] | None", getattr(bench, "data_parts", None))
+        if parts is None:
+            raise NotMeasured(f"nothing here reads files, so {self.options.path} was not opened")
+        files = file_rows.find(self.options, bench.folder)
+        source = SourceOptions(path=self.options.path, type=self.options.format)
+        known = parts(DataOptions(train=source, shape=self.options.shape, steps=()))
+        rows, receipt = file_rows.read(self.options, files, parts=known)
+        self.notes = tuple(receipt.sentences())
+        return sample_of(rows)
+
+    def answer(self, way: str, model: Respondent, *, sample: Sample, style: Style, bench: Bench) -> list[AnsweredRow]:
+        """Rows with the answer; `predicted` is the choice or label that it means.
+
+        Rows with choices are ranked unless they are to be written. Raises NotMeasured for likelihoods far away.
+        """
+        rows = sample.rows()
+        if not any("choices" in row.details for row in rows):
+            return self._texts(model, rows, style=style, bench=bench)
+        if self.options.ask == "generation":
+            return ask.written_choices(model, rows, bench=bench, limit=self._limit(bench))
+        return ask.ranked_choices(model, rows)
+
+    def _texts(self, model: Respondent, rows: Sequence[Row], *, style: Style, bench: Bench) -> list[AnsweredRow]:
+        labels = sorted({row.label for row in rows if row.label is not None} | set(bench.labels))
+        if self.options.ask == "likelihood":
+            if not all(row.label for row in rows):
+                raise NotMeasured(f"the rows of {self.options.path} have neither choices nor labels to rank")
+            return ranked(model, rows, choices=[labels] * len(rows), bench=bench, style=style)
+        answered = generated(model, rows, bench=bench, style=style, max_new_tokens=self._limit(bench))
+        return [replace(each, predicted=_label(each, labels)) for each in answered]
+
+    def _limit(self, bench: Bench) -> int:
+        return self.options.max_new_tokens or bench.max_new_tokens
+
+
+def _label(answered: AnsweredRow, labels: Sequence[str]) -> str | None:
+    """The label that an answer is, exactly but for spaces around it; None for anything else, and without labels."""
+    said = answered.answer.strip()
+    return next((label for label in labels if label.strip() == said), None) if answered.row.label else None
