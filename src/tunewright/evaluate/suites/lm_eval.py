@@ -5,7 +5,7 @@ What imports lm-eval is the harness, a part of the room edge, which `Bench.harne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -35,6 +35,7 @@ CONTEXT_TOKENS = 2048
 TOP_K = 50
 """Transformers draws from the 50 likeliest tokens where a task draws and says nothing."""
 SETTINGS = "generation_kwargs"
+KNOWN = ("do_sample", "repetition_penalty", "temperature", "top_k", "top_p")
 IDLE = (("num_beams", 1), ("use_cache", True))
 """Settings of Transformers that change nothing."""
 
@@ -64,9 +65,12 @@ class Harness(Protocol):
 
 @runtime_checkable
 class Completing(Respondent, Protocol):
-    """A respondent that is here: it goes on from any tokens. `context_tokens`: the longest context, None: not known."""
+    """A respondent that is here: it goes on from any tokens."""
 
-    context_tokens: int | None
+    @property
+    def context_tokens(self) -> int | None:
+        """The longest context that the model reads; None where that is not known."""
+        ...
 
     def complete(self, requests: Sequence[Request]) -> list[Generated]:
         """Answers in the order of the requests, each with its own settings."""
@@ -112,20 +116,25 @@ class Voice:
         return Request(prompt, longest, stop, strings, sampling_of(given, seed))
 
 
-def sampling_of(given: dict[str, Any], seed: int) -> Sampling:
-    """How tokens are drawn, from settings in the words of Transformers. Raises UserError for one that is not known."""
-    drawn, temperature = given.pop("do_sample", False), float(given.pop("temperature", 0.0))
-    top_k, top_p = given.pop("top_k", TOP_K), given.pop("top_p", 1.0)
-    penalty = float(given.pop("repetition_penalty", 1.0))
-    if wrong := [name for name, value in given.items() if (name, value) not in IDLE]:
+def sampling_of(given: Mapping[str, Any], seed: int) -> Sampling:
+    """How tokens are drawn, from settings in the words of Transformers.
+
+    Raises UserError for a setting that is not known here, and for one outside its range.
+    """
+    if wrong := [name for name, value in given.items() if name not in KNOWN and (name, value) not in IDLE]:
         raise UserError(
             f"the setting {wrong[0]} is not known here.", where=SETTINGS, do="Take it out of the task file."
         )
-    if not drawn:
-        return Sampling(repetition_penalty=penalty)
-    if temperature == 0:
-        raise UserError("do_sample needs a temperature.", where=SETTINGS, do="Write one above 0, or no do_sample.")
-    return Sampling(temperature, int(top_k or 0), float(top_p), penalty, seed)
+    try:
+        penalty, temperature = float(given.get("repetition_penalty", 1.0)), float(given.get("temperature", 0.0))
+        if not given.get("do_sample"):
+            return Sampling(repetition_penalty=penalty)
+        if temperature == 0:
+            raise ValueError("do_sample needs a temperature above 0")
+        top_k, top_p = int(given.get("top_k", TOP_K) or 0), float(given.get("top_p", 1.0))
+        return Sampling(temperature, top_k, top_p, penalty, seed)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{error}.", where=SETTINGS, do="Mend the task file.") from error
 
 
 class Work:
