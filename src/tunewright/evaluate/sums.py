@@ -77,6 +77,11 @@ def right_answers(row: AnsweredRow) -> list[str]:
     return [text for text in (row.row.target, *row.row.details.get("references", ())) if text.strip()]
 
 
+def time_s(seconds: float | None) -> float:
+    """A measured time; NaN where none was measured, or a clock that went back gives a negative one."""
+    return seconds if seconds is not None and seconds >= 0 else UNMEASURED
+
+
 class SumMetric:
     """A metric of the whole set of rows, given by what each row adds and what becomes of the added."""
 
