@@ -16,9 +16,11 @@ from safetensors.torch import load, load_file, save
 from torch import nn
 from transformers import AutoModelForCausalLM
 
+from tests.house.scorer_rows import EMPTY, LABELS, SCENARIOS, without_numbers
 from tunewright.core import catalog
 from tunewright.core.answers import AnsweredRow
 from tunewright.core.ports import Converted, Encoded, Measured, Message, Row, RowProblem, TrackedRun
+from tunewright.evaluate.sums import summed
 from tunewright.train.checkpoints import join_state, split_state
 
 BAD_FILES = {
@@ -146,23 +148,55 @@ def _in_unit(values: Sequence[float]) -> bool:
 
 
 def scorer_is_a_number(scorer: Any) -> list[str]:
-    """A finite number on plain rows, the better one for right answers, and the mean of rows where it has rows."""
-    first, right, wrong = _answered("a", "a"), _answered("b", "b"), _answered("b", "a")
-    labels = ("a", "b")
-    good, bad = scorer.score([first, right], labels), scorer.score([first, wrong], labels)
-    problems = [] if math.isfinite(good) and math.isfinite(bad) else [f"scores {good} and {bad}"]
-    if (good > bad) != (scorer.direction == "higher"):
-        problems.append(f"right answers score {good}, a wrong one {bad}, and {scorer.direction} is better")
-    values = scorer.per_row([first, wrong])
-    if values is not None and not math.isclose(float(np.mean(values)), bad):
-        problems.append(f"rows have the mean {np.mean(values)}, the score is {bad}")
-    return problems
+    """A number in its range on what it measures and NaN elsewhere, better for the better model, and equal to its sums.
+
+    Rows that cannot be measured change nothing, and no row makes the whole unknown.
+    """
+    low, high = getattr(scorer, "range", (math.nan, math.nan))
+    if not (low < high) or not isinstance(getattr(scorer, "census", None), bool):
+        return ["says no range, or not whether it is a census"]
+    values: dict[str, tuple[float, float]] = {}
+    problems: list[str] = []
+    for name, scenario in SCENARIOS.items():
+        good, bad = (scorer.score(rows, scenario.labels) for rows in (scenario.good, scenario.bad))
+        values[name] = (good, bad)
+        problems += [f"{name}: {value}, not in {low} to {high}" for value in (good, bad) if value < low or value > high]
+        for rows in (scenario.good, scenario.bad):
+            problems += [f"{name}: {text}" for text in scorer_adds_up(scorer, rows, labels=scenario.labels)]
+    empty = scorer.score([], LABELS), scorer.score([EMPTY], LABELS)
+    problems += [] if all(math.isnan(value) for value in empty) else [f"nothing to measure, and scores {empty}"]
+    return problems + scorer_prefers_the_better(scorer.direction, values)
 
 
-def _answered(label: str, answer: str) -> AnsweredRow:
-    right = label == answer
-    row = _row("text", label)
-    return AnsweredRow(row, answer, predicted=answer, log_probabilities=(-0.1 if right else -3.0,), greedy=(right,))
+def scorer_prefers_the_better(direction: str, values: Mapping[str, tuple[float, float]]) -> list[str]:
+    """Somewhere the good model scores better, and nowhere worse, but where metrics may disagree."""
+    sign = {"higher": 1, "lower": -1, "neither": 0}[direction]
+    gains = {name: sign * (good - bad) for name, (good, bad) in values.items() if math.isfinite(good - bad)}
+    worse = [name for name, gain in gains.items() if gain < 0 and not SCENARIOS[name].ambivalent]
+    problems = [f"{name}: {direction} is better, and the worse model has {values[name]}" for name in worse]
+    if not gains:
+        problems.append("measures nothing in any scenario")
+    return problems if not sign or any(gain > 0 for gain in gains.values()) else [*problems, "sees no difference"]
+
+
+def scorer_adds_up(scorer: Any, rows: list[AnsweredRow], *, labels: Sequence[str]) -> list[str]:
+    """The score is the mean of its rows, the value of its sums, and the same beside rows that say nothing."""
+    score, each = scorer.score(rows, labels), scorer.per_row(rows)
+    found: dict[str, float] = {}
+    if each is not None:
+        known = [float(value) for value in each if not math.isnan(value)]
+        found["mean of rows"] = float(np.mean(known)) if known else math.nan
+        found["rows"] = score if len(each) == len(rows) else math.inf
+    if (added := summed(scorer, rows, labels=labels)) is not None:
+        found["value of sums"] = float(added.value(added.sums.sum(axis=0)))
+    found["with an empty row"] = scorer.score([*rows, EMPTY], labels)
+    problems = [f"{what} {value}, score {score}" for what, value in found.items() if not _same(value, score)]
+    broken = scorer.score([*rows, *map(without_numbers, rows)], labels)
+    return problems + (["NaN in one row makes the whole NaN"] if math.isnan(broken) and not math.isnan(score) else [])
+
+
+def _same(one: float, other: float) -> bool:
+    return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12) or (math.isnan(one) and math.isnan(other))
 
 
 def suite_names_scorers(suite: Any) -> list[str]:

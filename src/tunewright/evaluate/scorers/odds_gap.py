@@ -25,8 +25,9 @@ class Work(SumMetric):
         """Of each answer and group: given and right, right, given and wrong, wrong rows, [N, 4 A G]."""
         member, said, true = groups_of(rows, labels)
         self._groups = member.shape[1]
+        cells = said.shape[1] * member.shape[1]
         counts = [said * true, true, said * (1 - true), 1 - true]
-        return np.hstack([(count[:, :, None] * member[:, None, :]).reshape(len(rows), -1) for count in counts])
+        return np.hstack([(count[:, :, None] * member[:, None, :]).reshape(len(rows), cells) for count in counts])
 
     def value(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """The gap, [...]."""

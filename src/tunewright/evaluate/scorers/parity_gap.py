@@ -25,7 +25,7 @@ class Work(SumMetric):
         """Rows of each group, then those of each answer and group, [N, G + A G]."""
         member, said, _true = groups_of(rows, labels)
         self._groups = member.shape[1]
-        given = (said[:, :, None] * member[:, None, :]).reshape(len(rows), -1)
+        given = (said[:, :, None] * member[:, None, :]).reshape(len(rows), said.shape[1] * member.shape[1])
         return np.hstack([member, given])
 
     def value(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
