@@ -197,7 +197,7 @@ def test_answers_without_a_count_of_tokens_cost_the_most_that_they_can(tmp_path:
     assert purse.stopped and fates(done.pairs)["unasked"] > 0
 
 
-def test_equal_answers_are_ties_that_cost_nothing(tmp_path: Path) -> None:
+def test_equal_answers_are_counted_and_never_asked(tmp_path: Path) -> None:
     folder = write_evaluation(
         tmp_path, 10, answers=lambda model, place: "same" if place < 4 else f"I am {model} {place}"
     )
@@ -205,7 +205,7 @@ def test_equal_answers_are_ties_that_cost_nothing(tmp_path: Path) -> None:
         done, _ = ask(asked, read_duel(folder), tmp_path)
         assert len(seen.asked) == 12
     assert fates(done.pairs) == {"judged": 6, "identical": 4}
-    assert win_rate(done.pairs).value == pytest.approx((6 + 4 / 2) / 10)
+    assert (win_rate(done.pairs).value, win_rate(done.pairs).n) == (1.0, 6)
 
 
 def test_one_example_and_a_megabyte_are_judged(tmp_path: Path) -> None:

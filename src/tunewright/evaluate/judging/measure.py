@@ -53,8 +53,8 @@ def _mean(sums: Floats) -> Floats:
 
 
 def win_rate(pairs: Sequence[JudgedPair]) -> Figure:
-    """How often the second model wins, ties as half: over pairs judged in both orders, identical answers as ties."""
-    return _over(pairs, _won, fates=("judged", "identical"))
+    """How often the second model wins, ties as half, where the answers differ: over pairs judged in both orders."""
+    return _over(pairs, _won)
 
 
 def steady_win_rate(pairs: Sequence[JudgedPair]) -> Figure:
@@ -85,17 +85,15 @@ def _over(
     pairs: Sequence[JudgedPair],
     value: Callable[[JudgedPair], float],
     *,
-    fates: tuple[str, ...] = ("judged",),
     span: Bounds = (0.0, 1.0),
 ) -> Figure:
-    kept = [judged for judged in pairs if judged.fate in fates]
+    kept = [judged for judged in pairs if judged.fate == "judged"]
     return figure([value(judged) for judged in kept], [judged.pair.family for judged in kept], span=span)
 
 
 def _won(judged: JudgedPair) -> float:
     """1 where the second model's answer won, 0 where the first's did, a half for a tie; the mean of both orders."""
-    winners = [heard.winner for heard in judged.heard] or [None]
-    return float(np.mean([0.5 if winner is None else winner for winner in winners]))
+    return float(np.mean([0.5 if heard.winner is None else heard.winner for heard in judged.heard]))
 
 
 def _first_place(judged: JudgedPair) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from tunewright.core.answers import AnsweredRow
 from tunewright.core.errors import UserError
 from tunewright.core.ports import Message
 from tunewright.evaluate.compare import Measured
-from tunewright.evaluate.store import ANSWERS, read_answers
+from tunewright.evaluate.store import ANSWERS, read_answers, whole
 
 TIE = "tie"
 SKIP = "skip"
@@ -36,7 +36,7 @@ class Pair:
 
     @property
     def same(self) -> bool:
-        """True when the answers differ in nothing but the space around them: a tie that nobody need judge."""
+        """True when the answers differ in nothing but the space around them: nobody need judge them."""
         return self.answers[0].strip() == self.answers[1].strip()
 
 
@@ -57,6 +57,10 @@ class Duel:
     def identity(self) -> str:
         """Digest of the models, the pairs and their order."""
         return digest.of_json([self.way, list(self.models), [pair.identity for pair in self.pairs]])
+
+    def first(self, most: int | None) -> Duel:
+        """The same duel with at most so many of its pairs; None leaves it as it is."""
+        return self if most is None else replace(self, pairs=self.pairs[:most])
 
     def side(self, winner: str) -> int | None:
         """0 or 1 for a model of the duel, None for a tie. Raises KeyError for anything else."""
@@ -130,4 +134,10 @@ def _pair(before: AnsweredRow, after: AnsweredRow) -> Pair:
     row = before.row
     if row.id != after.row.id:
         raise ValueError(f"the models answered different rows: {row.id} and {after.row.id}.")
-    return Pair(row.id, row.prompt, (before.answer, after.answer), row.details.get("family", "") or row.id)
+    prompt = tuple(_legible(turn) for turn in row.prompt)
+    return Pair(row.id, prompt, (before.answer, after.answer), row.details.get("family", "") or row.id)
+
+
+def _legible(turn: Message) -> Message:
+    """A turn whose text UTF-8 can hold."""
+    return {**turn, "content": whole(turn.get("content", "")) or ""}

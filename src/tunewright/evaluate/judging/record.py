@@ -52,8 +52,8 @@ class JudgeUsed(Part):
 class PairCounts(Part):
     """Pairs by fate: always pairs = judged + identical + invalid + failed + unasked.
 
-    `judged` in both orders; `identical` answers, which are ties; `invalid`, where an answer was no verdict; `failed`,
-    where there was no answer; `unasked`, because a limit was reached. `repeated` rows stand once among the pairs.
+    `judged` in both orders; `identical` answers, which nobody need judge; `invalid`, where an answer was no verdict;
+    `failed`, where there was no answer; `unasked`, because a limit was reached. `repeated` rows stand once.
     """
 
     pairs: int
