@@ -33,12 +33,19 @@ def completed(
     heads = [f"{context} " if context else START for context in contexts]
     items = [_item(chat, head, own) for head, own in zip(heads, choices, strict=True)]
     results = model.score(items)
-    return [likeliest(row, scored, own) for row, scored, own in zip(rows, results, choices, strict=True)]
+    return [likeliest(row, scored, choices=own) for row, scored, own in zip(rows, results, choices, strict=True)]
 
 
 def _item(chat: Chat, head: str, choices: Sequence[str]) -> ScoreItem:
-    """The choices as continuations of what they have in common; each keeps at least one token."""
+    """The choices as continuations of what they have in common; each keeps at least one token.
+
+    A tokenizer that joins the line break to the first word, or drops it, leaves nothing in common: then the choices
+    are tokenised alone, after the line break or else after the token that ends an answer.
+    """
     texts = [tuple(chat.encode_text(head + choice)) for choice in choices]
     shortest = min(len(text) for text in texts)
     common = len(list(takewhile(lambda place: len({text[place] for text in texts}) == 1, range(shortest - 1))))
-    return ScoreItem(texts[0][:common], tuple(text[common:] for text in texts))
+    if common:
+        return ScoreItem(texts[0][:common], tuple(text[common:] for text in texts))
+    start = tuple(chat.encode_text(head)) or (min(chat.stop_ids),)
+    return ScoreItem(start, tuple(tuple(chat.encode_text(choice)) for choice in choices))

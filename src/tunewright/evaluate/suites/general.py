@@ -89,18 +89,17 @@ class Work:
         return [next(answers) if way_of(row) == way else AnsweredRow(row, "") for row in rows]
 
     def left_out(self, way: str, base: Sequence[AnsweredRow]) -> tuple[list[bool], dict[str, str]]:
-        """Of each row whether it counts (of this way, of a task that the base can do), and why the other tasks do not."""
+        """Of each row whether it is of this way and of a task that the base can do, and why tasks do not count."""
         own = [way_of(answer.row) == way for answer in base]
         if way != TASK:
             return own, {}
         counted, dropped = counted_tasks([answer for answer, fits in zip(base, own, strict=True) if fits])
-        return [
-            fits and answer.row.details.get("attribute") in counted for answer, fits in zip(base, own, strict=True)
-        ], dropped
+        tasks = [answer.row.details.get("attribute") for answer in base]
+        return [fits and task in counted for task, fits in zip(tasks, own, strict=True)], dropped
 
     def _answers(self, way: str, model: Respondent, *, rows: Sequence[Row], bench: Bench) -> list[AnsweredRow]:
         if way == TEXT:
-            return read_texts(model, rows, [row.target for row in rows])
+            return read_texts(model, rows, texts=[row.target for row in rows])
         if way == DIALOGUE:
             return answers_scored(model, rows, bench=bench, answers=[row.target for row in rows])
         if way == KL:
@@ -174,4 +173,4 @@ def _distance(model: Respondent, rows: Sequence[Row], *, bench: Bench) -> list[A
     items = [
         ScoreItem(tuple(chat.prompt_ids(row.prompt)), (tokens,)) for row, tokens in zip(rows, answers, strict=True)
     ]
-    return [scored_row(row, scored[0], row.target) for row, scored in zip(rows, model.score(items), strict=True)]
+    return [scored_row(row, scored[0], text=row.target) for row, scored in zip(rows, model.score(items), strict=True)]
