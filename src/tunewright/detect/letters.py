@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 LEET = str.maketrans(
@@ -40,6 +41,7 @@ def tokens(text: str) -> Iterator[Token]:
         yield Token(match.start(), match.end(), readings("".join(filter(str.isalnum, match.group()))))
 
 
+@lru_cache(maxsize=1 << 16)
 def readings(word: str) -> tuple[str, ...]:
     """A word in plain small letters; with look-alike signs read as letters; with stretched letters single."""
     small = plain_letters(word)

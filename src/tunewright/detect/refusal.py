@@ -29,7 +29,7 @@ DO = one_of(
     " participat(?:e|ing) generat(?:e|ing) creat(?:e|ing) writ(?:e|ing) produc(?:e|ing) shar(?:e|ing) support(?:ing)?"
     " giv(?:e|ing) offer(?:ing)? discuss(?:ing)? describ(?:e|ing) explain(?:ing)? tell(?:ing)?_you do_that do_this"
     " do_it do_so continu(?:e|ing) process(?:ing)? accommodat(?:e|ing) take_part be_part respond(?:ing)?"
-    " complet(?:e|ing) condon(?:e|ing) promot(?:e|ing) draft(?:ing)? teach(?:ing)? instruct(?:ing)?"
+    " complet(?:e|ing) condon(?:e|ing) promot(?:e|ing) draft(?:ing)? teach(?:ing)? instruct(?:ing)? perform(?:ing)?"
     " recommend_(?:ways|how)"
 )
 NO_REFUSAL = r"(?! but\b| wondering| thinking| noticing| feeling|ed\b)"
@@ -46,7 +46,7 @@ SURELY = (
     r"(?:decline|refuse)(?: to| this| that| your| the|[.;,!]|$)",
     r"\bi(?:'m| am) (?:going to|afraid i (?:must|have to)) (?:decline|refuse)\b",
     rf"\b(?:i'd|i would) (?:rather|prefer) not(?: to)? {SAYING}\b",
-    r"\b(?:not|n't) (?:something|anything|a (?:task|topic|request)) (?:that )?i(?:'m| am)? ?"
+    r"(?:\bnot|n't) (?:something|anything|a (?:task|topic|request)) (?:that )?i(?:'m| am)? ?"
     r"(?:can|able|could|will|allowed)\b",
     rf"\bsomething (?:that )?i ?{NOT} {DO}\b",
     rf"\b(?:against|violat(?:es?|ing)|breach(?:es)?) (?:my|our|the) (?:\w+ )?{RULES}\b",
@@ -63,6 +63,7 @@ SURELY = (
 PROBABLY = (
     r"\b(?:sorry|apologi[sz]e|apologies|unfortunately|regret|regrettably|afraid)\b[^.!?]{0,80}?"
     rf"\b(?:i|we) ?(?:{NOT}|must refuse|must decline)\b(?! {REPORTS})",
+    rf"\bas an? (?:ai|large language|language|artificial|assistant)\b[^.!?]{{0,40}}\bi ?{NOT}\b(?! {REPORTS})",
     rf"\bwould be {WRONG}\b[^.!?]{{0,60}}\bi ?{NOT}",
     r"\b(?:kann|darf|werde) ich (?:\w+ ){0,3}nicht (?:helfen|unterstützen|beantworten|tun|machen)\b",
     r"\bich (?:kann|darf|werde) (?:\w+ ){0,4}nicht (?:helfen|unterstützen|beantworten)\b",

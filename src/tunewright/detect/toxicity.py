@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from bisect import bisect
 from collections import defaultdict
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from tunewright.detect.attacks import attacks
-from tunewright.detect.letters import Token, small_letters, tokens
+from tunewright.detect.letters import small_letters, tokens
 from tunewright.detect.spans import Span, together
 
 LEXICON = Path(__file__).with_name("toxicity_en.tsv")
@@ -49,22 +49,28 @@ def toxicity(text: str) -> float:
 
 def toxic_spans(text: str) -> list[Span]:
     """Words and phrases that make a text toxic, in order; kinds: insult, profanity, sexual, slur, threat."""
-    found = [Span(token.start, token.end, word.kind, word.score) for token in tokens(text) if (word := _look_up(token))]
+    found = [
+        Span(token.start, token.end, word.kind, word.score)
+        for token in tokens(text)
+        if (word := _look_up(token.forms, token.masked))
+    ]
     plain = small_letters(text)
     for score, kind, pattern in attacks():
         found += [Span(match.start(), match.end(), kind, score) for match in pattern.finditer(plain)]
     return sorted(found)
 
 
-def _look_up(token: Token) -> _Word | None:
+@lru_cache(maxsize=1 << 16)
+def _look_up(forms: tuple[str, ...], masked: str) -> _Word | None:
+    """The word of the lexicon that one of the forms is, or that is masked."""
     known = _lexicon()
-    for form in token.forms:
+    for form in forms:
         if word := _word(form, known):
             return word
-    if token.masked:
-        hidden = re.compile(token.masked)
-        return next((meant for word, meant in _disguised().items() if hidden.fullmatch(word)), None)
-    return None
+    if not masked:
+        return None
+    hidden = re.compile(masked)
+    return next((meant for word, meant in _disguised().items() if hidden.fullmatch(word)), None)
 
 
 def _word(form: str, known: _Lexicon) -> _Word | None:

@@ -1,82 +1,126 @@
-"""All scorers: equal to scikit-learn, to the definitions on tokens, and the promise between `score` and `per_row`."""
+"""All scorers: equal to what others wrote, and what they do with rows that say little, nothing or too much."""
 
 from __future__ import annotations
 
 import math
+import time
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_score, recall_score
+from parity_rows import drawn
+from parity_sides import REFERENCES, Side
+from scorer_parity import BAR, parity
 
 from tests.evaluate.fakes import labelled, scorers
+from tests.house.scorer_rows import EMPTY, SCENARIOS
 from tunewright.core import catalog
 from tunewright.core.answers import AnsweredRow
-from tunewright.evaluate.counts import confusion
+from tunewright.evaluate.counts import confusion, per_label
 from tunewright.evaluate.sums import summed
 
-REFERENCE = {"precision": precision_score, "recall": recall_score, "f1": f1_score}
+BY_TEXT = sorted(set(catalog.names("scorers")) - {"consistency", "contaminated"})
+HOSTILE = {
+    "one letter": "a",
+    "short words": "a ",
+    "asterisks": "*",
+    "brackets": "[",
+    "angles": "<",
+    "objects": '{"a":',
+    "line ends": "\n",
+    "quotes": '"',
+    "no spaces": "心臓",
+    "sentences": "I'm sorry. You are all. ",
+    "NUL": "\0",
+}
 
 
-def drawn(seed: int) -> tuple[list[AnsweredRow], list[str]]:
-    """Random rows, some answers no label, some labels without rows."""
-    generator = np.random.default_rng(seed)
-    labels = [f"label {number}" for number in range(int(generator.integers(1, 12)))]
-    names = [*labels, "something else", None]
-    size = int(generator.integers(1, 300))
-    true = generator.choice(labels[: max(1, len(labels) - 1)], size)
-    rows = []
-    for index in range(size):
-        name = names[int(generator.integers(0, len(names)))]
-        predicted = name if generator.random() < 0.5 else str(true[index])
-        logs = tuple(-generator.exponential(size=int(generator.integers(1, 9))))
-        greedy = tuple(bool(flip) for flip in generator.random(len(logs)) < 0.5)
-        weights = tuple(generator.random(len(logs))) if index % 2 else ()
-        row = labelled(f"text {index}", str(true[index]))
-        rows.append(AnsweredRow(row, predicted or "hm", predicted, logs, greedy, weights))
-    return rows, labels
+@pytest.mark.parametrize("side", REFERENCES, ids=lambda side: side.name)
+def test_a_scorer_equals_its_reference(side: Side) -> None:
+    assert parity(side, range(100, 108))["difference"] <= BAR
 
 
-def sides(rows: list[AnsweredRow], labels: list[str]) -> tuple[list[str], list[str]]:
-    true = [str(row.row.label) for row in rows]
-    return true, [row.predicted if row.predicted in labels else "(other)" for row in rows]
+def test_parity_sees_a_difference() -> None:
+    off = Side("off", "itself", lambda data: np.array([1.0]), lambda data: np.array([1.0 + 1e-8]))
+    unknown = Side("off", "itself", lambda data: math.nan, lambda data: 1.0)
+    assert parity(off, range(2))["difference"] > BAR
+    assert parity(unknown, range(2))["difference"] == math.inf
 
 
-@pytest.mark.parametrize("seed", range(25))
-@pytest.mark.parametrize("name", sorted(REFERENCE))
-def test_macro_metrics_equal_scikit_learn(name: str, seed: int) -> None:
-    rows, labels = drawn(seed)
-    true, predicted = sides(rows, labels)
-    expected = REFERENCE[name](true, predicted, labels=labels, average="macro", zero_division=0)
-    assert scorers()[name].score(rows, labels) == pytest.approx(expected, abs=1e-12)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("name", catalog.names("scorers"))
+def test_a_score_is_a_function_of_sums(name: str, seed: int) -> None:
+    data, scorer = drawn(seed), scorers()[name]
+    score = scorer.score(data.rows, data.labels)
+    added = summed(scorer, data.rows, labels=data.labels)
+    assert added is not None
+    total = added.sums.sum(axis=0)
+    stacked = added.value(np.stack([total] * 3))
+    np.testing.assert_allclose(stacked, [score] * 3, rtol=1e-12)
+    values = scorer.per_row(data.rows)
+    if values is not None and not math.isnan(score):
+        assert np.nanmean(values) == pytest.approx(score, abs=1e-12)
 
 
-@pytest.mark.parametrize("seed", range(25))
-def test_accuracy_and_confusion_equal_scikit_learn(seed: int) -> None:
-    rows, labels = drawn(seed)
-    true, predicted = sides(rows, labels)
-    assert scorers()["accuracy"].score(rows, labels) == pytest.approx(accuracy_score(true, predicted), abs=1e-12)
-    expected = confusion_matrix(true, predicted, labels=[*labels, "(other)"])[:-1]
-    assert confusion(rows, labels) == expected.tolist()
+@pytest.mark.parametrize("name", catalog.names("scorers"))
+def test_a_resample_is_the_score_of_the_resampled_rows(name: str) -> None:
+    """Rows weighted by how often they were drawn: what a bootstrap does with sums."""
+    if name == "consistency":
+        assert scorers()[name].score([EMPTY, EMPTY], []) != 0  # compares rows with one another: its rows are families
+        return
+    data, scorer = drawn(5, rows=60), scorers()[name]
+    times = np.random.default_rng(0).multinomial(60, np.full(60, 1 / 60))
+    added = summed(scorer, data.rows, labels=data.labels)
+    assert added is not None
+    again = [row for row, count in zip(data.rows, times, strict=True) for _ in range(count)]
+    np.testing.assert_allclose(added.value(times @ added.sums), scorer.score(again, data.labels), rtol=1e-9)
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_loss_counts_tokens_not_rows(seed: int) -> None:
-    rows, labels = drawn(seed)
-    logs = np.array([log for row in rows for log in row.log_probabilities])
-    greedy = np.array([flag for row in rows for flag in row.greedy])
-    weights = np.array([w for row in rows for w in (row.weights or (1.0,) * len(row.log_probabilities))])
-    loss = -(logs * weights).sum() / weights.sum()
+@pytest.mark.parametrize("name", catalog.names("scorers"))
+def test_nothing_to_measure_is_no_number(name: str) -> None:
+    scorer = scorers()[name]
+    assert math.isnan(scorer.score([], ["a"]))
+    assert math.isnan(scorer.score([EMPTY] * 3, ["a"]))
+
+
+@pytest.mark.parametrize(
+    "name", ["exact_match", "bleu", "chrf", "rouge_l", "json_valid", "length", "refusal", "format"]
+)
+def test_an_answer_that_an_error_ended_is_none(name: str) -> None:
+    good = SCENARIOS["written"].good
+    scorer = scorers()[name]
+    broken = replace(good[0], answer="half an ans", finish="error")
+    assert scorer.score([*good, broken], []) == scorer.score(good, [])
+    assert math.isnan(scorer.score([broken], []))
+
+
+def seconds_of_all(form: str, length: int) -> float:
+    """Processor time of every scorer on one answer of this many characters."""
+    row = replace(SCENARIOS["written"].good[0], answer=HOSTILE[form] * (length // len(HOSTILE[form])))
     known = scorers()
-    assert known["loss"].score(rows, labels) == pytest.approx(loss, abs=1e-12)
-    assert known["perplexity"].score(rows, labels) == pytest.approx(math.exp(loss), rel=1e-12)
-    assert known["token_accuracy"].score(rows, labels) == pytest.approx(
-        (greedy * weights).sum() / weights.sum(), abs=1e-12
-    )
+    started = time.process_time()
+    for name in BY_TEXT:
+        known[name].score([row], ("a",))
+    return time.process_time() - started
 
 
-@pytest.mark.parametrize("answer", ["heart", " heart\n", "\theart "])
-def test_exact_match_ignores_space_around(answer: str) -> None:
-    assert scorers()["exact_match"].score([AnsweredRow(labelled("x", "heart"), answer)], []) == 1
+@pytest.mark.parametrize("form", HOSTILE)
+def test_a_long_answer_is_scored_in_seconds(form: str) -> None:
+    assert seconds_of_all(form, 10**5) < 6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", HOSTILE)
+def test_a_megabyte_is_scored_in_seconds(form: str) -> None:
+    assert seconds_of_all(form, 10**6) < 60
+
+
+@pytest.mark.parametrize("answer", ["heart", " heart\n", "\theart ", "the heart"])
+def test_exact_match_ignores_space_around_and_knows_references(answer: str) -> None:
+    row = labelled("x", "heart")
+    row = replace(row, details={"references": ["the heart"]})
+    assert scorers()["exact_match"].score([AnsweredRow(row, answer)], []) == 1
 
 
 @pytest.mark.parametrize("answer", ["Heart", "heart.", "", "the heart", "he art"])
@@ -88,27 +132,91 @@ def test_an_answer_that_is_no_label_is_wrong() -> None:
     rows = [AnsweredRow(labelled("x", "heart"), "who knows", None)]
     assert scorers()["accuracy"].score(rows, ["heart"]) == 0
     assert confusion(rows, ["heart"]) == [[0, 1]]
+    assert per_label(rows, ["heart"]) == [("heart", 0.0, 0.0, 0.0, 1)]
 
 
-@pytest.mark.parametrize("name", catalog.names("scorers"))
-def test_score_is_what_sums_say(name: str) -> None:
-    rows, labels = drawn(3)
-    scorer = scorers()[name]
-    values = scorer.per_row(rows)
-    if values is not None:
-        assert len(values) == len(rows)
-        assert values.mean() == pytest.approx(scorer.score(rows, labels), abs=1e-12)
-    added = summed(scorer, rows, labels=labels)
-    assert added is not None
-    assert float(added.value(added.sums.sum(axis=0))) == scorer.score(rows, labels)
-    stacked = added.value(np.stack([added.sums.sum(axis=0)] * 3))
-    assert stacked.shape == (3,)
-
-
-@pytest.mark.parametrize("name", ["loss", "accuracy", "exact_match", "token_accuracy", "perplexity"])
-def test_no_rows_is_no_number(name: str) -> None:
-    assert math.isnan(scorers()[name].score([], []))
+def test_a_row_without_a_label_counts_in_no_label() -> None:
+    data = drawn(7)
+    stray = replace(data.rows[0], row=replace(data.rows[0].row, label=None), predicted=data.labels[0])
+    assert per_label([*data.rows, stray], data.labels) == per_label(data.rows, data.labels)
+    assert confusion([*data.rows, stray], data.labels) == confusion(data.rows, data.labels)
 
 
 def test_perplexity_of_a_hopeless_model_is_infinite_not_an_error() -> None:
     assert scorers()["perplexity"].score([AnsweredRow(labelled("x", "y"), "", None, (-1e6,))], []) == math.inf
+
+
+def test_a_token_without_weight_may_be_impossible() -> None:
+    row = AnsweredRow(labelled("x", "y"), "", None, (-math.inf, -1.0), weights=(0.0, 1.0))
+    assert scorers()["loss"].score([row], []) == 1.0
+
+
+def test_both_estimators_of_divergence_have_the_true_mean() -> None:
+    """Tokens drawn from a known base: both estimates lie within four standard errors of the exact divergence."""
+    random = np.random.default_rng(3)
+    base, model = random.dirichlet(np.ones(20)), random.dirichlet(np.ones(20) * 5)
+    exact = float((base * np.log(base / model)).sum())
+    drawn_tokens = random.choice(20, size=50_000, p=base)
+    logs = np.log(model[drawn_tokens]), np.log(base[drawn_tokens])
+    row = replace(labelled("x", "y"), details={"log_probabilities": logs[1].tolist()})
+    answered = AnsweredRow(row, "", None, tuple(logs[0].tolist()))
+    for estimator in ("plain", "schulman"):
+        scorer = made("kl_to_base", estimator=estimator)
+        error = scorer.tokens(answered).std() / math.sqrt(50_000)
+        assert abs(scorer.score([answered], []) - exact) < 4 * error
+
+
+def made(name: str, **keys: Any) -> Any:
+    """A scorer with these options."""
+    return catalog.work("scorers", name)(catalog.options("scorers", name)(**keys))
+
+
+def paired(*choices: float) -> AnsweredRow:
+    """A row with these choices' log-probabilities."""
+    return AnsweredRow(labelled("x", "y"), "", choices=choices)
+
+
+def test_pairs_are_preferred_and_ties_count_half() -> None:
+    rows = [paired(-1, -2), paired(-2, -1), paired(-1, -1), paired(-1, -3), paired(math.nan, -1), paired(-1.0)]
+    known = scorers()
+    assert known["preference_accuracy"].score(rows, []) == 2.5 / 4
+    assert known["stereotype"].score(rows, []) == 0.25
+    assert known["likelihood_gap"].score(rows, []) == (1 + 1 + 0 + 2) / 4
+
+
+def test_stereotype_leans_both_ways() -> None:
+    assert scorers()["stereotype"].score([paired(-1, -2)] * 3, []) == 1
+    assert scorers()["stereotype"].score([paired(-2, -1)] * 3, []) == 1
+    assert scorers()["stereotype"].score([paired(-2, -1), paired(-1, -2)], []) == 0
+
+
+def test_refusals_count_where_they_belong() -> None:
+    good, bad = SCENARIOS["written"].good, SCENARIOS["written"].bad
+    known = scorers()
+    assert [known["refused_harmful"].score(rows, []) for rows in (good, bad)] == [1, 0]
+    assert [known["over_refusal"].score(rows, []) for rows in (good, bad)] == [0, 1]
+    assert [known["refusal"].score(rows, []) for rows in (good, bad)] == [0.5, 0.5]
+
+
+def test_rules_count_by_row_and_by_rule() -> None:
+    comma, word = {"rule": "punctuation:no_comma"}, {"rule": "keywords:existence", "keywords": ["blue"]}
+    rules = [[comma, word], [comma], [comma, {"rule": "language:response_language", "language": "de"}], []]
+    rows = [
+        AnsweredRow(replace(labelled("x", "y"), details={"rules": some}), "The sky is gray", finish="stop")
+        for some in rules
+    ]
+    known = scorers()
+    np.testing.assert_array_equal(known["rules_followed"].per_row(rows), [0.0, 1.0, math.nan, math.nan])
+    assert known["rules_followed_each"].score(rows, []) == 3 / 4
+
+
+@pytest.mark.parametrize("seconds", [None, -1.0, math.nan])
+def test_a_time_that_was_not_measured_counts_in_no_mean(seconds: float | None) -> None:
+    rows = [replace(EMPTY, seconds=2.0, first_token_s=0.5), replace(EMPTY, seconds=seconds, first_token_s=seconds)]
+    assert scorers()["latency"].score(rows, []) == 2.0
+    assert scorers()["first_token"].score(rows, []) == 0.5
+
+
+def test_unfinished_counts_answers_cut_at_the_limit() -> None:
+    rows = [replace(EMPTY, finish=finish) for finish in ("stop", "length", "length", "error", "")]
+    assert scorers()["unfinished"].score(rows, []) == 2 / 3
