@@ -34,8 +34,9 @@ def test_a_template_is_good_for_the_schema_and_for_check(path: Path) -> None:
     assert check_recipe(path).name == path.parent.name
 
 
-def test_there_are_two_templates() -> None:
-    assert [path.parent.name for path in TEMPLATES] == ["chat", "classification"]
+def test_there_are_seven_templates() -> None:
+    special = ["customer-support", "finance", "healthcare", "instruction", "legal"]
+    assert [path.parent.name for path in TEMPLATES] == ["chat", "classification", *special]
 
 
 @pytest.mark.parametrize(
