@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,33 +41,14 @@ def harness(name: str) -> Harness:
     return LmEval(HarnessOptions())
 
 
-@dataclass(frozen=True)
-class Benched(Bench):
-    """A bench that knows the harness."""
-
-    harness: Callable[[str], Harness] = field(default=harness)
-
-
-@dataclass
-class Here(Local):
-    """A local model that goes on from any tokens."""
-
-    context_tokens: int | None = None
-
-    def complete(self, requests: Sequence[Request]) -> list[Generated]:
-        """Answers in order."""
-        model: Any = self._opened()
-        return model.answer(requests)
-
-
-BENCH = Benched(folder=TASKS)
+BENCH = Bench(folder=TASKS, harness=harness)
 
 
 @pytest.fixture(scope="module")
-def here(tiny_model_folder: Path) -> Here:
+def here(tiny_model_folder: Path) -> Local:
     chat = load_chat(tiny_model_folder)
     model = load(tiny_model_folder, numbers=FLOAT32)
-    return Here("tiny", chat, lambda: open_language_model(model, decode=chat.decode), "tiny")
+    return Local("tiny", chat, lambda: open_language_model(model, decode=chat.decode), "tiny")
 
 
 def answered(suite: Work, model: Any, bench: Bench = BENCH) -> tuple[Sample, list[Any]]:
@@ -76,7 +57,7 @@ def answered(suite: Work, model: Any, bench: Bench = BENCH) -> tuple[Sample, lis
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
-def test_every_document_is_a_row_in_order_and_the_scorers_are_those_of_the_task(name: str, here: Here) -> None:
+def test_every_document_is_a_row_in_order_and_the_scorers_are_those_of_the_task(name: str, here: Local) -> None:
     suite = Work(Options(file=name, max_rows=10))
     assert suite.name == f"lm_eval_{Path(name).stem}"
     assert set(suite.scorers) >= set(SCORERS[OUTPUTS[name]])
@@ -98,14 +79,14 @@ def test_every_document_is_a_row_in_order_and_the_scorers_are_those_of_the_task(
         ("texts.yaml", "bits_per_byte", "bits_per_byte,none"),
     ],
 )
-def test_our_metric_is_the_tasks_own(name: str, ours: str, theirs: str, here: Here) -> None:
+def test_our_metric_is_the_tasks_own(name: str, ours: str, theirs: str, here: Local) -> None:
     suite = Work(Options(file=name))
     _, rows = answered(suite, here)
     scorer = catalog.work("scorers", ours)(catalog.options("scorers", ours)())
     assert scorer.score(rows, ()) == pytest.approx(suite.reported["tiny"][theirs], rel=1e-9)
 
 
-def test_rows_may_be_measured_in_any_order_and_more_than_once(here: Here) -> None:
+def test_rows_may_be_measured_in_any_order_and_more_than_once(here: Local) -> None:
     suite = Work(Options(file="quiz.yaml"))
     sample, whole = answered(suite, here)
     picked = Sample(sample.split, (7, 2, 7, 40))
@@ -115,7 +96,7 @@ def test_rows_may_be_measured_in_any_order_and_more_than_once(here: Here) -> Non
         np.testing.assert_allclose(one.choices, whole[at].choices, atol=1e-4)
 
 
-def test_the_longest_context_is_the_models_unless_the_recipe_says(here: Here) -> None:
+def test_the_longest_context_is_the_models_unless_the_recipe_says(here: Local) -> None:
     whole = answered(Work(Options(file="quiz.yaml", max_rows=3)), here)[1]
     short = answered(Work(Options(file="quiz.yaml", max_rows=3, context_tokens=20)), here)[1]
     here.context_tokens = 20
@@ -125,7 +106,7 @@ def test_the_longest_context_is_the_models_unless_the_recipe_says(here: Here) ->
     assert [each.choices for each in whole] != [each.choices for each in short]
 
 
-def test_what_the_recipe_names_wins_over_the_tasks_scorers(here: Here) -> None:
+def test_what_the_recipe_names_wins_over_the_tasks_scorers(here: Local) -> None:
     suite = Work(Options(file="quiz.yaml", max_rows=2, scorers=("calibration",)))
     answered(suite, here)
     assert suite.scorers == ("calibration",)
