@@ -18,14 +18,16 @@ def choice_said(answer: str, choices: Sequence[str]) -> str | None:
     """
     said = answer.strip().lstrip("(*\"'").casefold()
     ends = _AFTER[:-1] if all(len(each) == 1 for each in choices) else _AFTER
-    found = [each for each in choices if each and is_said(said, each.strip().casefold(), ends)]
+    found = [each for each in choices if each and _is_said(said, each.strip().casefold(), ends)]
     return max(found, key=len, default=None)
 
 
-def is_said(said: str, choice: str, ends: Sequence[str]) -> bool:
+def _is_said(said: str, choice: str, ends: Sequence[str]) -> bool:
     """True when a text is a choice, or begins with it and goes on with one of the ends."""
-    rest = said.removeprefix(choice)
-    return said.startswith(choice) and (not rest.strip(" .*\"')") or rest.startswith(tuple(ends)))
+    if not said.startswith(choice):
+        return False
+    rest = said[len(choice) :]
+    return not rest.strip(" .*\"')") or rest.startswith(tuple(ends))
 
 
 def is_right(answer: str, references: Sequence[str]) -> bool:
