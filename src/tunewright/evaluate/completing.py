@@ -1,7 +1,7 @@
 """Ranks continuations of plain text by likelihood, without a chat template around them.
 
-A chat model of 135 million parameters answers most questions at chance when choices are ranked as turns of a chat, and
-far above it when they go on from a text (docs/explanation/suites.md has the numbers). N rows, C choices a row.
+A small chat model hardly knows what it is asked when choices are ranked as turns of a chat: SmolLM2-135M-Instruct finds
+21 of 60 facts so, and 52 when they go on from a text (docs/explanation/suites.md). N rows, C choices a row.
 """
 
 from __future__ import annotations
