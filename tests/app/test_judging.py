@@ -19,8 +19,10 @@ from tests.evaluate.judging.duels import Habits, write_evaluation
 from tests.evaluate.judging.people import vote_by
 from tests.evaluate.judging.scripted import answer, failure, server
 from tests.house.process import TUNEWRIGHT, watched
+from tunewright.app import flow
 from tunewright.app.judging import Asked, Found, Server, Terms, duel_of, find_evaluation, judge_by_model
 from tunewright.app.judging_people import open_session, results, serve
+from tunewright.app.project import open_project
 from tunewright.core.errors import OutsideError, UserError
 from tunewright.core.events import silent
 from tunewright.core.nouns import Evaluation, ModelVersion, Numbers, Run
@@ -162,6 +164,20 @@ def test_people_who_judged_are_compared_with(tmp_path: Path) -> None:
     file.write_text("{}")
     with pytest.raises(UserError, match=r"damaged.*--results"), server(Habits()) as seen:
         judged(found, seen.url)
+
+
+def test_preferences_of_people_are_training_data(tmp_path: Path, tiny_model_folder: Path) -> None:
+    spoken = {"base": "alpha", "tuned": "beta"}
+    found = find_evaluation(evaluated(tmp_path / "home", 40, answers=lambda model, n: f"{spoken[model]} {n}"))
+    session = open_session(found, duel_of(found, Asked()))
+    for rater in ("Ann", "Bo"):
+        vote_by(session, rater, lambda number: "tuned" if number % 3 else "base")
+    record, file = results(session, found)
+    data = {"train": str(file.with_name("preferences.jsonl")), "keep": ["chosen_model"]}
+    recipe = {"name": "n", "model": {"name": str(tiny_model_folder)}, "data": data}
+    (tmp_path / "recipe.yaml").write_text(json.dumps(recipe))
+    version = flow.prepare(open_project(tmp_path / "recipe.yaml"), silent)
+    assert (version.shape, version.receipt.rows.kept, record.preferences) == ("preference", 40, 40)
 
 
 def test_one_session_is_served_once_and_a_port_is_used_once(tmp_path: Path) -> None:

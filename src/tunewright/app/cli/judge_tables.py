@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from tunewright.evaluate.judging.people.results import People
     from tunewright.evaluate.judging.record import Judging
 
+RELIABLE_ALPHA = 0.667
+"""The least with which tentative conclusions are acceptable: Krippendorff, 2004, Content Analysis, page 241."""
+
 
 def judging(record: Judging, file: Path) -> None:
     """A judging model's result."""
@@ -33,6 +36,9 @@ def judging(record: Judging, file: Path) -> None:
         table.add_row("agrees with people", *share(record.people.share))
         table.add_row("  beyond chance (kappa)", *number(record.people.kappa))
     tables.console().print(table)
+    interval = record.position_bias.interval
+    if interval and not interval[0] <= 0 <= interval[1]:
+        out.say("The judge favours a place. Both orders count alike, which pulls the win rate towards a half.")
     out.say(fates(record))
     out.say(cost(record))
     out.say(f"Verdicts: {out.shown(file.parent)}")
@@ -53,6 +59,8 @@ def people(record: People, file: Path) -> None:
         out.say(f"{record.identical} pairs of equal answers were not shown.")
     if record.alpha.value is None:
         out.say("Agreement takes two raters who judge the same pairs, and verdicts that differ.")
+    elif record.alpha.value < RELIABLE_ALPHA:
+        out.say(f"An alpha below {RELIABLE_ALPHA:.2f} is low: agree on what better means before you rest on this.")
     undecided = f"{record.undecided} undecided" + (f", {record.blank} with an empty answer" if record.blank else "")
     out.say(f"Preference pairs: {record.preferences} ({undecided})")
     out.say(f"Files: {out.shown(file.parent)}")
