@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -72,14 +72,17 @@ def find(options: Options, folder: Path) -> list[SourceFile]:
     return [describe(path, folder, kind=options.format, where=WHERE) for path in found]
 
 
-def read(options: Options, files: Sequence[SourceFile], *, parts: DataParts) -> tuple[list[Row], FileReceipt]:
-    """The rows to measure, in file order, and what became of all.
+def read(
+    options: Options, files: Sequence[SourceFile], *, parts: DataParts, count: Callable[[str], int]
+) -> tuple[list[Row], FileReceipt]:
+    """The rows to measure, in file order, and what became of all; `count` says how many tokens a text has.
 
     Raises UserError when no row can be used, or the shape cannot be told.
     """
     shape = _shape(options, parts, files)
     receipt = FileReceipt(options.path)
-    rows = _drawn(_rows(files, parts.sources, shape, receipt=receipt), receipt, options=options)
+    short = Short(shape, options.max_tokens, count)
+    rows = _drawn(_rows(files, parts.sources, short, receipt=receipt), receipt, options=options)
     if not rows:
         reasons = " ".join(receipt.sentences()) or "It is empty."
         raise UserError(f"no row of {options.path} can be measured. {reasons}", where=WHERE, do="Mend the file.")
@@ -160,6 +163,27 @@ def _drawn(rows: Iterator[Row], receipt: FileReceipt, *, options: Options) -> li
         found = [row for _, _, row in sorted(least, key=lambda each: each[1])]
     receipt.drawn = len(found)
     return found
+
+
+@dataclass(frozen=True)
+class Short:
+    """A shape whose rows have prompts of at most `limit` tokens; `count` counts those of a text."""
+
+    shape: Shape
+    limit: int
+    count: Callable[[str], int]
+
+    def fits(self, columns: frozenset[str], example: Mapping[str, Any]) -> bool:
+        """As the shape says."""
+        return self.shape.fits(columns, example)
+
+    def convert(self, value: Mapping[str, Any]) -> Converted:
+        """What the shape makes of a row. Raises RowProblem, also for a prompt that is too long."""
+        converted = self.shape.convert(value)
+        tokens = sum(self.count(turn.get("content", "")) for turn in converted.messages[:-1])
+        if tokens > self.limit:
+            raise RowProblem("prompt_too_long", f"about {tokens:,} tokens, at most {self.limit:,}")
+        return converted
 
 
 class Choices:

@@ -18,10 +18,8 @@ from tests.evaluate.fakes import CharChat, RuleModel, scorers, suite
 from tunewright.app import resolve
 from tunewright.core.answers import AnsweredRow
 from tunewright.core.errors import UserError
-from tunewright.data.prepare import DataParts
 from tunewright.evaluate.respondents import Local
 from tunewright.evaluate.suite import Bench, NotMeasured, Sample
-from tunewright.recipe.recipe import DataOptions
 
 QUESTIONS = [{"question": f"How much is {n} and {n}?", "answer": str(2 * n)} for n in range(8)]
 CHOICES = [{"question": f"Which is {n}?", "choices": ["one", "two", "three"], "answer": n} for n in range(3)]
@@ -31,7 +29,7 @@ CHOICES = [{"question": f"Which is {n}?", "choices": ["one", "two", "three"], "a
 class Desk(Bench):
     """A bench that reads files with the parts of the catalogue."""
 
-    data_parts: Callable[[DataOptions], DataParts] = resolve.data_parts
+    data_parts: Callable[[Any], Any] | None = resolve.data_parts
 
 
 def write(path: Path, rows: list[Any]) -> Path:
@@ -221,10 +219,20 @@ def test_a_bench_without_parts_says_so(tmp_path: Path) -> None:
         suite("file").examples(Bench(folder=tmp_path))
 
 
-def test_a_prompt_of_a_megabyte_is_asked_whole(tmp_path: Path) -> None:
-    write(tmp_path / "test.jsonl", [{"question": "x" * 2**20, "answer": "long"}])
-    (found,) = asked(tmp_path, lambda prompt: "long" if len(prompt) > 2**20 else "short")
-    assert found.answer == "long"
+def test_a_prompt_of_a_megabyte_is_set_aside_unless_it_is_allowed(tmp_path: Path) -> None:
+    write(tmp_path / "test.jsonl", [*QUESTIONS, {"question": "x" * 2**20, "answer": "long"}])
+    work, sample = examples(tmp_path)
+    assert len(sample) == 8
+    assert "prompt_too_long 1 (first test.jsonl:9: about 262,144 tokens, at most 4,096)" in work.notes[0]
+    found = asked(tmp_path, lambda prompt: "long" if len(prompt) > 2**20 else "short", max_tokens=1_000_000)
+    assert [each.answer for each in found] == ["short"] * 8 + ["long"]
+
+
+def test_tokens_of_a_prompt_are_those_of_the_base_model_where_it_is_here(tmp_path: Path) -> None:
+    write(tmp_path / "test.jsonl", [{"question": "x" * length, "answer": "a"} for length in (99, 100, 101)])
+    base = Local("base", CharChat(), lambda: RuleModel(adds), "1")
+    sample = suite("file", max_tokens=100).examples(Desk(folder=tmp_path, base=base))
+    assert [len(row.prompt[0]["content"]) for row in sample.rows()] == [99, 100]
 
 
 def test_rows_are_drawn_from_the_whole_file_and_told(tmp_path: Path) -> None:

@@ -6,11 +6,9 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import PurePath
-from typing import cast
 
 from tunewright.core.answers import AnsweredRow
 from tunewright.core.ports import Row
-from tunewright.data.prepare import DataParts
 from tunewright.evaluate import file_rows
 from tunewright.evaluate.archives import ask
 from tunewright.evaluate.asking import generated, ranked
@@ -19,6 +17,8 @@ from tunewright.evaluate.suite import Bench, NotMeasured, Respondent, Sample, sa
 from tunewright.recipe.options.suites.file import Options
 from tunewright.recipe.recipe import DataOptions, SourceOptions
 
+CHARACTERS_A_TOKEN = 4
+"""Of English text; where no tokenizer is at hand."""
 _NO_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -52,13 +52,13 @@ class Work:
 
     def examples(self, bench: Bench) -> Sample:
         """The rows of the file that can be used, each once. Raises UserError when there are none."""
-        parts = cast("Callable[[DataOptions], DataParts] | None", getattr(bench, "data_parts", None))
+        parts = bench.data_parts
         if parts is None:
             raise NotMeasured(f"nothing here reads files, so {self.options.path} was not opened")
         files = file_rows.find(self.options, bench.folder)
         source = SourceOptions(path=self.options.path, type=self.options.format)
         known = parts(DataOptions(train=source, shape=self.options.shape, steps=()))
-        rows, receipt = file_rows.read(self.options, files, parts=known)
+        rows, receipt = file_rows.read(self.options, files, parts=known, count=_counter(bench))
         self.notes = tuple(receipt.sentences())
         return sample_of(rows)
 
@@ -85,6 +85,14 @@ class Work:
 
     def _limit(self, bench: Bench) -> int:
         return self.options.max_new_tokens or bench.max_new_tokens
+
+
+def _counter(bench: Bench) -> Callable[[str], int]:
+    """Counts the tokens of a text: exactly where the base model is here, else four characters a token."""
+    chat = bench.base.chat if bench.base is not None else None
+    if chat is None:
+        return lambda text: len(text) // CHARACTERS_A_TOKEN
+    return lambda text: len(chat.encode_text(text))
 
 
 def _label(answered: AnsweredRow, labels: Sequence[str]) -> str | None:

@@ -35,6 +35,14 @@ class Options(Part):
         None, "At most so many rows, drawn with the seed.", why="none: they are your rows", unit="rows", ge=1
     )
     seed: int = option(0, "Seed of the draw.", why="fixed, so that every model answers the same rows", ge=0)
+    max_tokens: int = option(
+        4096,
+        "Longest prompt; rows with a longer one are set aside.",
+        why="one prompt of 100,000 tokens takes a processor many minutes, and most models do not read it",
+        unit="tokens",
+        ge=8,
+        le=1_000_000,
+    )
     max_new_tokens: int | None = option(
         None, "Longest written answer.", why="none: that of the evaluation", unit="tokens", ge=1
     )
