@@ -59,7 +59,7 @@ def _drawn(rows: Floats, generator: np.random.Generator) -> Floats:
 def _kernel(rows: Floats) -> Floats:
     """The kernel of all pairs with zeros on the diagonal; all ones where half of all rows are equal and no scale is."""
     squared = np.asarray(cdist(rows, rows, "sqeuclidean"), dtype=np.float64)
-    scale = float(np.median(squared[np.triu_indices(len(rows), 1)])) or float(squared.mean())
+    scale = float(np.median(np.sqrt(squared[np.triu_indices(len(rows), 1)]))) ** 2 or float(squared.mean())
     kernel = np.exp(-squared / (2 * scale)) if scale else np.ones_like(squared)
     np.fill_diagonal(kernel, 0.0)
     return kernel
@@ -107,17 +107,17 @@ def psi(x: ArrayLike, y: ArrayLike, *, bins: int = 10) -> Drift:
     if bins < 2:
         raise ValueError(f"a distribution needs at least two bins, not {bins}.")
     edges = np.unique(np.quantile(old, np.arange(1, bins) / bins))
-    expected, found = (_shares(rows, edges) for rows in (old, new))
+    counts = np.stack([_counts(rows, edges) for rows in (old, new)])
+    held = np.maximum(counts[:, counts.any(axis=0)], EMPTY)
+    expected, found = held / held.sum(axis=1, keepdims=True)
     statistic = float(np.sum((found - expected) * np.log(found / expected)))
     spread = 1 / len(old) + 1 / len(new)
-    return Drift(statistic, float(chi2.sf(statistic / spread, len(edges))))
+    return Drift(statistic, float(chi2.sf(statistic / spread, max(1, len(found) - 1))))
 
 
-def _shares(rows: Floats, edges: Floats) -> Floats:
-    """Shares of rows a bin; values on an edge are below it."""
-    counts = np.bincount(np.searchsorted(edges, rows, side="left"), minlength=len(edges) + 1)
-    held = np.maximum(counts, EMPTY)
-    return held / held.sum()
+def _counts(rows: Floats, edges: Floats) -> Floats:
+    """Rows a bin; values on an edge are below it."""
+    return np.bincount(np.searchsorted(edges, rows, side="left"), minlength=len(edges) + 1).astype(np.float64)
 
 
 def classifier_drift(x: ArrayLike, y: ArrayLike, *, seed: int, rounds: int = FITS) -> Drift:

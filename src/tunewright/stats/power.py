@@ -7,10 +7,12 @@ that the test finds an effect that is there.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import root_scalar
-from scipy.special import bdtr, bdtrc, gammaln, nctdtr, stdtrit, xlog1py, xlogy
+from scipy.special import bdtr, bdtrc, chdtri, gammaln, ndtr, roots_legendre, stdtrit, xlog1py, xlogy
 from scipy.stats import binom
 
 LEVEL = 0.05
@@ -18,8 +20,8 @@ POWER = 0.8
 CHANGED = 0.2
 """Share of rows that only one of two models gets right: what fine-tuned models and their bases often show."""
 UNLIKELY = 1e-12
-FAR = 30.0
-"""Standard errors at which an effect is always found (and scipy's noncentral t is no number any more)."""
+STEP = 8.0
+"""Standard errors beyond which the normal law is 0 or 1."""
 MOST_ROWS = 10**12
 
 
@@ -104,14 +106,27 @@ def _crossing(missing: Callable[[float], float], high: float) -> float:
 
 
 def _t_power(n: int, noncentral: float, level: float) -> float:
-    """Power of the two-sided one-sample t test."""
+    """Power of the two-sided one-sample t test: over every spread that n rows may show, where the mean then falls.
+
+    A sum of three Gauss rules, split where the normal part steps; scipy's noncentral t is no number for few rows.
+    """
     if n < 2:
         return 0.0
-    if noncentral > FAR:
-        return 1.0
-    limit = stdtrit(n - 1, 1 - level / 2)
-    above, below = nctdtr(n - 1, noncentral, [limit, -limit])
-    return float(1 - above + below)
+    free = n - 1
+    limit = float(stdtrit(free, 1 - level / 2))
+    low, high = np.sqrt(chdtri(free, [1 - UNLIKELY, UNLIKELY]) / free)
+    ends = np.clip([low, (noncentral - STEP) / limit, (noncentral + STEP) / limit, high], low, high)
+    nodes, weights = _nodes()
+    half = np.diff(ends)[:, None] / 2
+    spread = (ends[:-1, None] + half + half * nodes).ravel()
+    density = np.log(2 * free * spread) + xlogy(free / 2 - 1, free * spread**2 / 2) - free * spread**2 / 2
+    density = np.exp(density - np.log(2) - gammaln(free / 2)) * (half * weights).ravel()
+    return float(density @ (ndtr(noncentral - limit * spread) + ndtr(-noncentral - limit * spread)))
+
+
+@cache
+def _nodes() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return roots_legendre(128)
 
 
 def _least_rows(reached: Callable[[int], float], *, power: float) -> int:

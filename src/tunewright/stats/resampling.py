@@ -52,7 +52,8 @@ def subsets(generator: np.random.Generator, rows: int, *, rounds: int) -> Iterat
         yield (numbers[:, None] >> np.arange(rows) & 1).astype(np.float64)
         return
     for size in blocks(rows, rounds):
-        yield generator.integers(0, 2, size=(size, rows), dtype=np.int8).astype(np.float64)
+        bits = np.frombuffer(generator.bytes(-(-size * rows // 8)), dtype=np.uint8)
+        yield np.unpackbits(bits, count=size * rows).reshape(size, rows).astype(np.float64)
 
 
 def finite(metric: Metric, draws: Iterator[Floats]) -> Floats:

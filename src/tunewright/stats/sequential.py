@@ -7,6 +7,7 @@ of the values but their bounds and one mean. T values, G supposed means, B bets.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -164,6 +165,12 @@ def _log_mean(log_wealth: Floats, log_weights: Floats) -> Floats:
     return np.asarray(logsumexp(log_wealth + log_weights, axis=-1), dtype=np.float64)
 
 
+@cache
+def _nodes() -> tuple[Floats, Floats]:
+    """Points and weights of Gauss and Legendre, which take some milliseconds to find."""
+    return roots_legendre(BETS)
+
+
 def _mixture(changed_rows: float) -> tuple[Floats, NDArray[np.float64]]:
     """Sizes of bets in (-1, 1) and their weights, [B] each: a symmetric beta law, narrow where many rows will change.
 
@@ -173,6 +180,6 @@ def _mixture(changed_rows: float) -> tuple[Floats, NDArray[np.float64]]:
     sharpest = float(-lambertw(-(0.05**2) / np.e, -1).real - 1)
     shape = max(1.0, (changed_rows / sharpest - 1) / 2)
     reach = min(1.0, 9 / float(np.sqrt(2 * shape + 1)))
-    nodes, weights = roots_legendre(BETS)
+    nodes, weights = _nodes()
     kept = weights * np.exp((shape - 1) * np.log1p(-((reach * nodes) ** 2)))
     return reach * nodes, np.maximum(kept / kept.sum(), 1e-300)
