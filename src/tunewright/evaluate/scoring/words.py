@@ -10,8 +10,10 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-WORD = re.compile(r"\w+")
-LETTERS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+import regex
+
+WORD = regex.compile(r"\w+")  # unlike `re`, it keeps a letter and its accents or vowel signs together
+LETTERS = regex.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 THOUSANDS = re.compile(r",(?=\d{3}(?:\D|$))")
