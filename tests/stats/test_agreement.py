@@ -26,7 +26,7 @@ PAPER = [
     [MISSING, MISSING, 1, 1],
     [MISSING, MISSING, 3, MISSING],
 ]
-"""Krippendorff, 2011, section C: four observers, twelve units, missing values."""
+"""Krippendorff, 2011: four observers, twelve units, missing values."""
 
 
 @pytest.mark.parametrize(("level", "alpha"), [("nominal", 0.743), ("ordinal", 0.815), ("interval", 0.849)])

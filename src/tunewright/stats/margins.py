@@ -17,7 +17,7 @@ def non_inferior(interval: Bounds | None, *, margin: float, direction: Direction
     `higher`: the lower end lies above -margin. `lower`: the upper end lies below margin. With a two-sided interval at
     95 % a false "not worse" comes about 25 times in a thousand. False without an interval: nothing was shown. With a
     margin of 0 the other model must be better. Raises ValueError for a margin below 0 or the direction `neither`.
-    Source: Piaggio and others, 2012, JAMA 308(24), CONSORT statement on noninferiority, figure 1.
+    Source: Piaggio and others, 2012, JAMA 308(24), CONSORT statement on noninferiority.
     """
     _check(margin, direction)
     if interval is None:

@@ -67,7 +67,7 @@ def studentised(metric: Metric, draws: Iterator[Floats], *, observed: float, pse
     """How many of its own standard errors each bootstrapped metric is above the observed one.
 
     The standard error of a draw is that of the jackknife's pseudo-values [N] in it, so it costs two sums more a draw.
-    Source: Efron and Tibshirani, 1993, An Introduction to the Bootstrap, sections 12.5 and 11.5.
+    Source: Efron and Tibshirani, 1993, An Introduction to the Bootstrap, section 12.5 and chapter 11.
     """
     rows, centred = len(pseudo), pseudo - pseudo.mean()
     columns = np.column_stack([centred, centred**2])
@@ -124,7 +124,7 @@ def typical_interval(drawn: Floats, *, level: float) -> Bounds | None:
     supposed centre exactly when the subset's own mean is beyond it, so each of the R + 1 gaps between sorted subset
     means holds the centre equally often, and the interval is exact for means of values that spread evenly around their
     centre (differences of two models that may be swapped). Below six rows no such interval reaches 95 %: None.
-    Source: Hartigan, 1969, JASA 64(328), "Using subsample values as typical values", theorem 1.
+    Source: Hartigan, 1969, JASA 64(328), "Using subsample values as typical values".
     """
     outside = int(np.floor((1 - level) / 2 * (drawn.size + 1) + 1e-9))
     if outside < 1:

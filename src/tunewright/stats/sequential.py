@@ -47,7 +47,7 @@ def confidence_sequence(
 
     Raises ValueError for values that are no numbers or out of bounds.
     Source: Waudby-Smith and Ramdas, 2024, JRSS B 86(1), "Estimating means of bounded random variables by betting":
-    hedged capital, theorem 3, with the bets of equation 26 and the intersection over time.
+    hedged capital (theorem 3), bets for a planned number of values, and the intersection over time.
     """
     scaled = _scaled(values, bounds=bounds)
     if planned_n < 1 or not 0 < level < 1:
@@ -175,7 +175,7 @@ def _mixture(changed_rows: float) -> tuple[Floats, NDArray[np.float64]]:
     """Sizes of bets in (-1, 1) and their weights, [B] each: a symmetric beta law, narrow where many rows will change.
 
     Its variance is the one that is sharpest after that many changed rows at level 0.05 (Howard, Ramdas, McAuliffe and
-    Sekhon, 2021, Annals of Statistics 49(2), section 3.5).
+    Sekhon, 2021, Annals of Statistics 49(2)).
     """
     sharpest = float(-lambertw(-(0.05**2) / np.e, -1).real - 1)
     shape = max(1.0, (changed_rows / sharpest - 1) / 2)

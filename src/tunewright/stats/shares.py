@@ -51,7 +51,7 @@ def score(won: Counts, lost: Counts, *, rows: int, difference: float) -> Floats:
     """Tango's score: how many standard errors the difference seen is above the supposed one.
 
     `won` and `lost` are counts of one shape, `difference` in (-1, 1). Zero where nothing changed and no difference is
-    supposed. Source: Tango, 1998, Statistics in Medicine 17(8), 891-908, equations 4 and 7.
+    supposed. Source: Tango, 1998, Statistics in Medicine 17(8), 891-908.
     """
     slope = -(won + lost) + (2 * rows - won + lost) * difference
     root = np.sqrt(np.maximum(slope**2 + 8 * rows * lost * difference * (1 - difference), 0))
