@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -10,7 +13,8 @@ import pytest
 from tests.evaluate.judging.scripted import Say, answer, failure, server, stream
 from tunewright.core.errors import OutsideError, UserError
 from tunewright.core.language_model import Sampling
-from tunewright.evaluate.remote import RemoteModel, Usage, key_from
+from tunewright.evaluate.completions import Usage
+from tunewright.evaluate.remote import RemoteModel, key_from
 from tunewright.evaluate.remote_http import completions_url
 from tunewright.evaluate.suite import NotMeasured, Talk
 
@@ -210,6 +214,37 @@ def test_the_first_failure_ends_a_batch() -> None:
         with pytest.raises(OutsideError):
             model.write([talk()] * 100, max_new_tokens=5)
         assert len(seen.asked) < 20
+
+
+def test_a_bug_of_the_work_is_raised_where_it_was_asked_for() -> None:
+    with RemoteModel("http://127.0.0.1:1", "far") as model:
+        assert model.each(lambda place: place * place, range(5)) == [0, 1, 4, 9, 16]
+        assert model.each(lambda place: place, []) == []
+        with pytest.raises(ZeroDivisionError):
+            model.each(lambda place: 1 // (place - 3), range(50))
+
+
+INTERRUPTED = """
+import sys
+from tunewright.evaluate.remote import RemoteModel
+from tunewright.evaluate.suite import Talk
+with RemoteModel(sys.argv[1], "m") as model:
+    model.write([Talk(({"role": "user", "content": "?"},))] * 9, max_new_tokens=1)
+"""
+
+
+def test_ctrl_c_does_not_wait_for_answers_under_way() -> None:
+    with server(lambda _body, _number: Say(pause_s=30.0)) as seen:
+        process = subprocess.Popen([sys.executable, "-c", INTERRUPTED, seen.url], stderr=subprocess.PIPE)
+        while len(seen.asked) < 4:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        began_s = time.monotonic()
+        _, told = process.communicate(timeout=25)
+        assert time.monotonic() - began_s < 20
+        assert b"KeyboardInterrupt" in told
+        assert process.returncode == -signal.SIGINT
+        assert len(seen.asked) == 4
 
 
 def test_a_server_gives_no_scores() -> None:

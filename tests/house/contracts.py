@@ -19,6 +19,7 @@ from transformers import AutoModelForCausalLM
 from tests.house.scorer_rows import EMPTY, LABELS, SCENARIOS, without_numbers
 from tunewright.core import catalog
 from tunewright.core.answers import AnsweredRow
+from tunewright.core.errors import UserError
 from tunewright.core.ports import Converted, Encoded, Measured, Message, Row, RowProblem, TrackedRun
 from tunewright.evaluate.sums import summed
 from tunewright.train.checkpoints import join_state, split_state
@@ -321,6 +322,23 @@ def _logits(model: Any) -> torch.Tensor:
         return model.eval()(input_ids=torch.arange(5, 15)[None]).logits
 
 
+def harness_refuses_what_is_no_task(harness: Any, folder: Path) -> list[str]:
+    """A file that is no task is refused in one sentence, whatever is in it."""
+    problems: list[str] = []
+    for what, content in BAD_FILES.items():
+        path = folder / "task.yaml"
+        path.write_bytes(content)
+        try:
+            harness.load(path, asked=catalog.options("suites", "lm_eval")(file=path.name))
+        except UserError:
+            continue
+        except Exception as error:  # noqa: BLE001 - any other error is the breach
+            problems.append(f"{what}: {type(error).__name__}: {error}")
+        else:
+            problems.append(f"{what}: taken for a task")
+    return problems
+
+
 Contract = Callable[[Any, Path, Path], list[str]]
 CONTRACTS: dict[str, Contract] = {
     "sources": lambda part, _model, folder: source_reads_anything(part, folder),
@@ -332,6 +350,7 @@ CONTRACTS: dict[str, Contract] = {
     "objectives": lambda part, _model, _folder: objective_counts_add_up(part),
     "optimisers": lambda part, _model, _folder: optimiser_goes_down_and_resumes(part) + optimiser_says_what_it_is(part),
     "trackers": lambda part, _model, folder: tracker_takes_numbers(part, folder),
+    "harnesses": lambda part, _model, folder: harness_refuses_what_is_no_task(part, folder),
     "methods": lambda part, model, folder: method_trains_what_it_says(part, model, folder=folder),
 }
 """What a kind promises, given a part, the folder of a tiny model, and an empty folder."""

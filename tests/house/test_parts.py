@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from tests.house.tree import SRC
 from tunewright.core import answers, catalog, ports
 from tunewright.evaluate.suite import Suite
+from tunewright.evaluate.suites.lm_eval import Harness
 from tunewright.recipe.fields import Part, option
 
 PORTS: dict[str, type] = {
@@ -30,6 +31,7 @@ PORTS: dict[str, type] = {
     "scorers": answers.Scorer,
     "suites": Suite,
     "trackers": ports.Tracker,
+    "harnesses": Harness,
 }
 SCALARS = 12
 

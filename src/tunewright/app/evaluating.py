@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tunewright.app import resolve
+from tunewright.app import archives, resolve
 from tunewright.app.loaded import Base, Loaded, models_of
 from tunewright.app.project import Place, Project
 from tunewright.app.stage import Stage
@@ -24,7 +24,7 @@ from tunewright.evaluate.bench import Data
 from tunewright.evaluate.evaluate import Models, Task, evaluate
 from tunewright.evaluate.respondents import Local, Watch
 from tunewright.evaluate.store import read_answers, write_verdict
-from tunewright.evaluate.suite import Bench, Respondent
+from tunewright.evaluate.suite import Bench, Reading, Respondent
 from tunewright.recipe.recipe import EvaluateOptions
 from tunewright.stats.power import needed_rows, smallest_effect
 
@@ -48,12 +48,24 @@ class Asking:
     examples: int = 10
 
     @property
+    def room(self) -> Bench:
+        """What suites find here beside rows and models."""
+        return Bench(
+            folder=self.folder,
+            archive=archives.finder(self.workspace),
+            harness=resolve.harness,
+            data_parts=resolve.data_parts,
+        )
+
+    @property
     def key(self) -> str:
         """What decides whether this was done before."""
+        room = self.room
+        files = [suite.inputs(room) for suite in self.suites if isinstance(suite, Reading)]
         asked = [self.options.model_dump(mode="json"), [suite.options.model_dump(mode="json") for suite in self.suites]]
         who = [self.models.base.identity, self.models.tuned.identity if self.models.tuned else None]
         rows = [self.data.version.name, self.data.chat.digest] if self.data else []
-        return digest.of_json([EVALUATION_VERSION, asked, who, rows, self.examples])
+        return digest.of_json([EVALUATION_VERSION, asked, who, rows, files, self.examples])
 
 
 def measure(asking: Asking, place: Place | Project, *, emit: Emit) -> Evaluation:
@@ -73,7 +85,7 @@ def measure(asking: Asking, place: Place | Project, *, emit: Emit) -> Evaluation
             scorers=resolve.scorers(asking.suites),
             examples=asking.examples,
             sheets=asking.workspace.evaluations / "sheets",
-            room=Bench(folder=asking.folder),
+            room=asking.room,
         )
         return evaluate(asking.suites, asking.models, task=task, emit=emit)
 
@@ -131,6 +143,7 @@ class RunModels:
             open=self._opener(role),
             identity=digest.of_json([weights, numbers, self.base.chat.digest]),
             watch=self.watch,
+            context_tokens=self.base.found.context_tokens,
         )
 
     def _opener(self, role: str) -> Callable[[], Any]:

@@ -30,6 +30,8 @@ from tunewright.evaluate.store import RECORD as EVALUATION
 
 PEOPLE = "people"
 JUDGING = "judging"
+RETRIES = 2
+"""Of a question; five questions that fail in a row end a round, and the same command goes on later."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,7 @@ def judge_by_model(
         server.model,
         key=key_from(environment),
         timeout_s=server.timeout_s,
+        retries=RETRIES,
         parallel=server.parallel,
     ) as model:
         judge = Judge(model, server.rubric, server.max_new_tokens)

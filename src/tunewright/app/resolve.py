@@ -49,6 +49,11 @@ def trackers(recipe: Recipe) -> dict[str, Tracker]:
     return {options.type: part("trackers", options) for options in recipe.output.trackers}
 
 
+def harness(name: str) -> Any:
+    """A harness of other people's tasks. Raises OutsideError with the install command where its package is missing."""
+    return part("harnesses", catalog.options("harnesses", name)())
+
+
 def suites(recipe: Recipe, *, labels: Sequence[str]) -> list[Any]:
     """The suites of a recipe, with the metrics that its gates ask for besides their own.
 

@@ -194,7 +194,7 @@ def _local(target: str, workspace: Workspace, emit: Emit) -> Respondent:
         return open_language_model(model, decode=chat.decode, base_digest=found.digest, compiled=workspace.compiled)
 
     identity = digest.of_json([[found.digest], numbers.model_dump(mode="json"), chat.digest])
-    return Local(target, chat, opened, identity, Watch(emit))
+    return Local(target, chat, opened, identity, Watch(emit), context_tokens=found.context_tokens)
 
 
 def _data(project: Project, emit: Emit) -> Data:

@@ -28,6 +28,7 @@ ROOMS = {
     "scorers": "evaluate",
     "suites": "evaluate",
     "trackers": "edge",
+    "harnesses": "edge",
 }
 
 

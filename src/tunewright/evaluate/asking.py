@@ -74,17 +74,17 @@ def ranked(
         for talk, own in zip(talks, choices, strict=True)
     ]
     results = model.score(items)
-    return [likeliest(row, scored, own) for row, scored, own in zip(rows, results, choices, strict=True)]
+    return [likeliest(row, scored, choices=own) for row, scored, own in zip(rows, results, choices, strict=True)]
 
 
-def likeliest(row: Row, scored: Sequence[Scored], choices: Sequence[str]) -> AnsweredRow:
+def likeliest(row: Row, scored: Sequence[Scored], *, choices: Sequence[str]) -> AnsweredRow:
     """The row with the first of its likeliest choices; sums in float64."""
     sums = np.array([one.log_probabilities.sum(dtype=np.float64) for one in scored])
     best = choices[int(np.argmax(sums))]
     return AnsweredRow(row, best, predicted=best, choices=tuple(sums.tolist()))
 
 
-def read_texts(model: Respondent, rows: Sequence[Row], texts: Sequence[str]) -> list[AnsweredRow]:
+def read_texts(model: Respondent, rows: Sequence[Row], *, texts: Sequence[str]) -> list[AnsweredRow]:
     """How likely plain texts are, no template around them: log-probability and arg-max of every token but the first.
 
     `texts` [N]. Raises NotMeasured for a model that is far away.
@@ -94,7 +94,7 @@ def read_texts(model: Respondent, rows: Sequence[Row], texts: Sequence[str]) -> 
     items = [ScoreItem(tuple(each[:1]), (tuple(each[1:]),)) for each in tokens if len(each) > 1]
     results = iter(model.score(items))
     return [
-        scored_row(row, next(results)[0], text) if len(each) > 1 else AnsweredRow(row, "")
+        scored_row(row, next(results)[0], text=text) if len(each) > 1 else AnsweredRow(row, "")
         for row, text, each in zip(rows, texts, tokens, strict=True)
     ]
 
@@ -110,10 +110,10 @@ def answers_scored(
         for talk, answer in zip(talks_of(rows, style=style, bench=bench), answers, strict=True)
     ]
     results = model.score(items)
-    return [scored_row(row, result[0], text) for row, result, text in zip(rows, results, answers, strict=True)]
+    return [scored_row(row, result[0], text=text) for row, result, text in zip(rows, results, answers, strict=True)]
 
 
-def scored_row(row: Row, scored: Scored, text: str) -> AnsweredRow:
+def scored_row(row: Row, scored: Scored, *, text: str) -> AnsweredRow:
     """A row with the log-probabilities of a given text."""
     return AnsweredRow(
         row,

@@ -50,7 +50,7 @@ def changed(row: Row, name: str, *, labels: Sequence[str], seed: int) -> Row | N
     return replace(row, id=digest.of_json([row.id, name, made]), messages=tuple(turns), details=details)
 
 
-def typos(text: str, draw: random.Random, _labels: Sequence[str]) -> str | None:
+def _typos(text: str, draw: random.Random, _labels: Sequence[str]) -> str | None:
     """Neighbouring letters of longer words change places."""
     words = text.split(" ")
     long = [place for place, word in enumerate(words) if len(word) >= LONG_WORD and word.isalpha()]
@@ -62,12 +62,12 @@ def typos(text: str, draw: random.Random, _labels: Sequence[str]) -> str | None:
     return " ".join(words)
 
 
-def case(text: str, draw: random.Random, _labels: Sequence[str]) -> str | None:
+def _case(text: str, draw: random.Random, _labels: Sequence[str]) -> str | None:
     """All letters small, or all large."""
     return text.lower() if draw.random() < 0.5 else text.upper()
 
 
-def spacing(text: str, draw: random.Random, _labels: Sequence[str]) -> str | None:
+def _spacing(text: str, draw: random.Random, _labels: Sequence[str]) -> str | None:
     """Some spaces are doubled; one stands before and one behind."""
     words = text.split(" ")
     gaps = ["  " if draw.random() < 0.3 else " " for _ in words[1:]]
@@ -75,18 +75,18 @@ def spacing(text: str, draw: random.Random, _labels: Sequence[str]) -> str | Non
     return f" {joined} "
 
 
-def paraphrase(text: str, draw: random.Random, _labels: Sequence[str]) -> str | None:
+def _paraphrase(text: str, draw: random.Random, _labels: Sequence[str]) -> str | None:
     """The text inside a polite frame."""
     return draw.choice(WORDINGS).format(text=text) if "{" not in text else None
 
 
-def distractor(text: str, draw: random.Random, _labels: Sequence[str]) -> str | None:
+def _distractor(text: str, draw: random.Random, _labels: Sequence[str]) -> str | None:
     """A sentence that has nothing to do with it, before or behind."""
     more = draw.choice(DISTRACTORS)
     return f"{more} {text}" if draw.random() < 0.5 else f"{text} {more}"
 
 
-def order(text: str, draw: random.Random, labels: Sequence[str]) -> str | None:
+def _order(text: str, draw: random.Random, labels: Sequence[str]) -> str | None:
     """The labels listed before the text in a drawn order; nothing without labels."""
     if len(labels) < 2:
         return None
@@ -94,17 +94,17 @@ def order(text: str, draw: random.Random, labels: Sequence[str]) -> str | None:
     return f"Answer with one of these: {', '.join(shuffled)}.\n\n{text}"
 
 
-def injection(text: str, _draw: random.Random, _labels: Sequence[str]) -> str | None:
+def _injection(text: str, _draw: random.Random, _labels: Sequence[str]) -> str | None:
     """An order behind the text that must not be carried out."""
     return f"{text}\n\n{INJECTION}"
 
 
 CHANGES: dict[str, Change] = {
-    "typos": typos,
-    "case": case,
-    "spacing": spacing,
-    "paraphrase": paraphrase,
-    "distractor": distractor,
-    "order": order,
-    "injection": injection,
+    "typos": _typos,
+    "case": _case,
+    "spacing": _spacing,
+    "paraphrase": _paraphrase,
+    "distractor": _distractor,
+    "order": _order,
+    "injection": _injection,
 }

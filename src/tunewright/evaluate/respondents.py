@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tunewright.core.events import Emit, Progress
-from tunewright.core.language_model import GREEDY, AskedModel, Generated, Sampling, Scored, ScoreItem
+from tunewright.core.language_model import GREEDY, Generated, Request, Sampling, Scored, ScoreItem
 from tunewright.core.ports import Chat
 from tunewright.evaluate.suite import Talk, Written
 
@@ -31,16 +32,18 @@ class Watch:
 class Local:
     """A model on this machine. `open` loads it, and is called when the first answer is asked for, at most once.
 
-    `identity` is a digest of its weights, number formats and template: answers kept under it are its own.
+    It gives a `core.language_model.LanguageModel`. `identity` is a digest of its weights, number formats and template:
+    answers kept under it are its own. `context_tokens`: the longest text that it was made for.
     """
 
     name: str
     chat: Chat
-    open: Callable[[], AskedModel]
+    open: Callable[[], Any]
     identity: str
     watch: Watch = field(default_factory=lambda: Watch(_nobody))
+    context_tokens: int | None = None
     clock: Callable[[], float] = time.perf_counter
-    _model: AskedModel | None = None
+    _model: Any = None
 
     @property
     def forward(self) -> str:
@@ -73,7 +76,13 @@ class Local:
             self.watch.add(len(block))
         return results
 
-    def _opened(self) -> AskedModel:
+    def complete(self, requests: Sequence[Request]) -> list[Generated]:
+        """Answers to prompts of tokens, each with its own settings, in order."""
+        answers: list[Generated] = self._opened().answer(requests)
+        self.watch.add(len(requests))
+        return answers
+
+    def _opened(self) -> Any:
         if self._model is None:
             self._model = self.open()
         return self._model

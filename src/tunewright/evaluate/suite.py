@@ -107,6 +107,7 @@ class Bench:
     answer. `measured`: the rows of the recipe's split, None without a dataset; `train`: its training rows. `base`: the
     base model, which a suite may ask while it makes its examples. `folder`: what a suite's paths are relative to.
     `archive`: the folder of a fetched archive by name; raises NotMeasured with the command that fetches it.
+    `harness`: a part of that kind by name; `data_parts`: sources and shapes that read a file of the user's.
     """
 
     labels: tuple[str, ...] = ()
@@ -120,10 +121,25 @@ class Bench:
     seed: int = 0
     folder: Path = Path()
     archive: Callable[[str], Path] = field(default=lambda name: _no_archives(name))
+    harness: Callable[[str], Any] = field(default=lambda name: _no_harness(name))
+    data_parts: Callable[[Any], Any] | None = None
 
 
 def _no_archives(name: str) -> Path:
     raise NotMeasured(f"the archive {name} is not here; fetch it with: tunewright suites fetch {name}")
+
+
+def _no_harness(name: str) -> Any:
+    raise NotMeasured(f"nothing here runs the harness {name}")
+
+
+@runtime_checkable
+class Reading(Protocol):
+    """A suite whose rows lie in files that may change."""
+
+    def inputs(self, bench: Bench) -> list[str]:
+        """Digests of these files: with the options they decide whether this was measured before."""
+        ...
 
 
 class Suite(Protocol):

@@ -96,6 +96,9 @@ def server(script: Callable[[dict[str, Any], int], Say]) -> Iterator[Scripted]:
         daemon_threads = True
         request_queue_size = 128
 
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """A client that goes away is no news."""
+
     running = Quiet(("127.0.0.1", 0), Handler)
     seen.url = f"http://127.0.0.1:{running.server_port}/v1"
     thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)

@@ -36,7 +36,7 @@ def test_kappa_and_its_interval_are_those_of_others(seed: int, tmp_path: Path) -
     model = np.where(generator.random(250) < 0.6, people, generator.choice(3, size=250))
     pairs = [judged(duel, place, int(winner)) for place, winner in enumerate(model)]
     labels = [Label(duel.pairs[place].row, WINNERS[winner]) for place, winner in enumerate(people)]
-    found = agreement(pairs, labels, duel)
+    found = agreement(pairs, labels, duel=duel)
     assert found.kappa.value == pytest.approx(cohen_kappa_score(model, people), abs=1e-12)
     assert found.share.value == pytest.approx(np.mean(model == people))
     table = np.zeros((3, 3))
@@ -49,7 +49,7 @@ def test_kappa_and_its_interval_are_those_of_others(seed: int, tmp_path: Path) -
 def test_one_verdict_throughout_has_no_kappa(tmp_path: Path) -> None:
     duel = duel_of(tmp_path, 5)
     pairs = [judged(duel, place, 1) for place in range(5)]
-    found = agreement(pairs, [Label(one.row, "tuned") for one in duel.pairs], duel)
+    found = agreement(pairs, [Label(one.row, "tuned") for one in duel.pairs], duel=duel)
     assert (found.share.value, found.kappa.value, found.kappa.interval) == (1.0, None, None)
     assert np.isnan(kappa(np.zeros(9)))
 
@@ -57,9 +57,9 @@ def test_one_verdict_throughout_has_no_kappa(tmp_path: Path) -> None:
 def test_labels_of_rows_that_were_not_judged_are_counted(tmp_path: Path) -> None:
     duel = duel_of(tmp_path, 3)
     labels = [Label(duel.pairs[0].row, "tuned"), Label("unseen", "base", "Ann"), Label(duel.pairs[2].row, "tie")]
-    found = agreement([judged(duel, 0, 1), JudgedPair(duel.pairs[2])], labels, duel)
+    found = agreement([judged(duel, 0, 1), JudgedPair(duel.pairs[2])], labels, duel=duel)
     assert (found.pairs, found.elsewhere, found.raters) == (1, 2, 2)
-    nothing = agreement([], labels, duel)
+    nothing = agreement([], labels, duel=duel)
     assert (nothing.pairs, nothing.share.value, nothing.kappa.value) == (0, None, None)
 
 

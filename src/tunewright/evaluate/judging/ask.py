@@ -9,11 +9,12 @@ from typing import Literal
 
 from tunewright.core.errors import OutsideError
 from tunewright.core.events import Emit, Progress
+from tunewright.evaluate.completions import Reply
 from tunewright.evaluate.judging.kept import Kept, Said
 from tunewright.evaluate.judging.limits import Purse
 from tunewright.evaluate.judging.pairs import Duel, Pair
 from tunewright.evaluate.judging.prompt import Order, Place, judge_identity, question, question_key, read_verdict
-from tunewright.evaluate.remote import RemoteModel, Reply
+from tunewright.evaluate.remote import RemoteModel
 from tunewright.evaluate.suite import Talk
 
 ORDERS: tuple[Order, Order] = (0, 1)

@@ -93,7 +93,7 @@ def majorities(labels: Sequence[Label], duel: Duel) -> dict[str, int | None]:
     return {row: None if not lean else int(lean > 0) for row, lean in leaning.items()}
 
 
-def agreement(pairs: Sequence[JudgedPair], labels: Sequence[Label], duel: Duel) -> Agreement:
+def agreement(pairs: Sequence[JudgedPair], labels: Sequence[Label], *, duel: Duel) -> Agreement:
     """Judge and people on the pairs that both judged."""
     people = majorities(labels, duel)
     both = [judged for judged in pairs if judged.fate == "judged" and judged.pair.row in people]

@@ -130,7 +130,7 @@ def make_judging(pairs: Sequence[JudgedPair], duel: Duel, *, judge: Judge, purse
         position_bias=measure.position_bias(pairs),
         consistency=measure.consistency(pairs),
         ties=measure.tie_rate(pairs),
-        people=agreement(pairs, setting.labels, duel) if setting.labels else None,
+        people=agreement(pairs, setting.labels, duel=duel) if setting.labels else None,
         stopped=purse.stopped,
     )
 

@@ -112,17 +112,17 @@ def _without_drafts(schema: Any) -> Any:
 def _bounded_rules(rules: Mapping[str, Keyword], bounds: _Bounds) -> dict[str, Keyword]:
     """The keywords of a draft, each of which takes its steps, and those with patterns or pairs of items in own code."""
 
-    def pattern(validator: Any, wanted: str, instance: Any, schema: Any) -> Errors:
+    def _pattern(validator: Any, wanted: str, instance: Any, schema: Any) -> Errors:
         if validator.is_type(instance, "string") and not bounds.found(wanted, instance):
             yield ValidationError("a text does not match its pattern")
 
-    def pattern_properties(validator: Any, patterns: Any, instance: Any, schema: Any) -> Errors:
+    def _pattern_properties(validator: Any, patterns: Any, instance: Any, schema: Any) -> Errors:
         for name, value in _members(validator, instance):
             bounds.take(len(patterns))
             for inside in (inside for wanted, inside in patterns.items() if bounds.found(wanted, name)):
                 yield from validator.descend(value, inside, path=name)
 
-    def additional_properties(validator: Any, allowed: Any, instance: Any, schema: Any) -> Errors:
+    def _additional_properties(validator: Any, allowed: Any, instance: Any, schema: Any) -> Errors:
         known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
         for name, value in _members(validator, instance):
             bounds.take(len(patterns))
@@ -130,9 +130,9 @@ def _bounded_rules(rules: Mapping[str, Keyword], bounds: _Bounds) -> dict[str, K
                 yield from validator.descend(value, allowed, path=name)
 
     own: dict[str, Keyword] = {
-        "pattern": pattern,
-        "patternProperties": pattern_properties,
-        "additionalProperties": additional_properties,
+        "pattern": _pattern,
+        "patternProperties": _pattern_properties,
+        "additionalProperties": _additional_properties,
         "uniqueItems": _unique_items,
     }
     return {name: _counted(rule, bounds) for name, rule in {**rules, **own}.items()}
@@ -145,11 +145,11 @@ def _members(validator: Any, instance: Any) -> list[tuple[str, Any]]:
 def _counted(rule: Keyword, bounds: _Bounds) -> Keyword:
     """A keyword that takes as many steps as its value has parts."""
 
-    def counted(validator: Any, value: Any, instance: Any, schema: Any) -> Errors | None:
+    def _counting(validator: Any, value: Any, instance: Any, schema: Any) -> Errors | None:
         bounds.take(1 + (len(value) if isinstance(value, list | dict) else 0))
         return rule(validator, value, instance, schema)
 
-    return counted
+    return _counting
 
 
 def _unique_items(validator: Any, wanted: Any, instance: Any, schema: Any) -> Errors:

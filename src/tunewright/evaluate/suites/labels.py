@@ -67,4 +67,4 @@ def _ranked(model: Respondent, rows: Sequence[Row], *, style: Style, bench: Benc
         return ranked(model, rows, choices=[bench.labels] * len(rows), bench=bench, style=style)
     prompts = [tuple(chat.prompt_ids(talk.messages)) for talk in talks_of(rows, style=style, bench=bench)]
     results = model.score([ScoreItem(prompt, bench.label_tokens) for prompt in prompts])
-    return [likeliest(row, scored, bench.labels) for row, scored in zip(rows, results, strict=True)]
+    return [likeliest(row, scored, choices=bench.labels) for row, scored in zip(rows, results, strict=True)]

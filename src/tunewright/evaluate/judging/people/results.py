@@ -78,7 +78,7 @@ def make_people(session: Session, *, evaluation: str, made_at: str) -> People:
     votes = votes_by_pair(session)
     voted = [(pair, votes[pair.identity]) for pair in session.shown if votes[pair.identity]]
     families = [pair.family for pair, _ in voted]
-    preferred = [preference(session, pair, own) for pair, own in voted]
+    preferred = [preference(session, pair, votes=own) for pair, own in voted]
     return People(
         evaluation=evaluation,
         way=session.duel.way,
@@ -104,7 +104,7 @@ def write_people(session: Session, people: People) -> Path:
     """Write record, votes and preference pairs into the session's folder; returns the record's file."""
     write_table(session.folder / VOTES, _lines(session), schema=SCHEMA)
     votes = votes_by_pair(session)
-    found = [preference(session, pair, votes[pair.identity]) for pair in session.shown]
+    found = [preference(session, pair, votes=votes[pair.identity]) for pair in session.shown]
     kept = [json.dumps(line, ensure_ascii=True) for line in found if line is not None and not _is_blank(line)]
     write_text(session.folder / PREFERENCES, "".join(f"{line}\n" for line in kept))
     write_text(session.folder / RECORD, people.model_dump_json(indent=1) + "\n")
@@ -120,7 +120,7 @@ def votes_by_pair(session: Session) -> dict[str, list[Vote]]:
     return found
 
 
-def preference(session: Session, pair: Pair, votes: Sequence[Vote]) -> dict[str, Any] | None:
+def preference(session: Session, pair: Pair, *, votes: Sequence[Vote]) -> dict[str, Any] | None:
     """The preference pair of some votes, None without a majority: an answer must have more votes than the other."""
     for side in (0, 1):
         won, lost = (sum(vote.winner == each for vote in votes) for each in (side, 1 - side))

@@ -1,0 +1,89 @@
+"""The recipes of the templates: good, gated, explained, and honest about what they are not for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.recipe.templates.rows import FOLDERS, NAMES, folder
+from tunewright.recipe.check import check_recipe
+from tunewright.recipe.gates import GateOptions
+from tunewright.recipe.recipe import Recipe
+
+CAREFUL = {"healthcare": "medical advice", "legal": "legal advice", "finance": "financial advice"}
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "start-from-a-template.md"
+
+
+def limit_of(gate: GateOptions) -> str:
+    """The number that a reader looks for in the README."""
+    value = gate.margin if gate.at_least is None and gate.at_most is None else gate.at_least or gate.at_most or 0
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def recipe_of(name: str) -> Recipe:
+    return check_recipe(folder(name) / "recipe.yaml")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_recipe_is_good_and_carries_gates(name: str) -> None:
+    recipe = recipe_of(name)
+    assert recipe.name == name
+    rules = {gate.rule for gate in recipe.gates}
+    assert {"at_most", "not_worse_than"} <= rules
+    assert rules & {"better_than", "at_least"}
+    assert {(gate.metric, gate.suite) for gate in recipe.gates} >= {("loss", "general_text"), ("contaminated", "contamination")}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_readme_names_every_gate_with_its_limit_in_one_line(name: str) -> None:
+    lines = (folder(name) / "README.md").read_text(encoding="utf-8").splitlines()
+    unnamed = [
+        gate
+        for gate in recipe_of(name).gates
+        if not any(f"`{gate.metric}`" in line and f"`{gate.suite}`" in line and limit_of(gate) in line for line in lines)
+    ]
+    assert unnamed == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_readme_says_what_it_is_for_and_what_not(name: str) -> None:
+    text = (folder(name) / "README.md").read_text(encoding="utf-8")
+    assert "tunewright run ." in text
+    for heading in ("## The gates", "## What to change first", "## What it must not be used for"):
+        assert heading in text
+    if name in CAREFUL:
+        assert f"**This is not {CAREFUL[name]}" in text
+        assert "a person" in text or "a lawyer" in text
+    assert (folder(name) / "SOURCE.md").exists() == (name == "classification")
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"chat", "classification"}))
+def test_data_rules_are_written_down_with_their_reasons(name: str) -> None:
+    text = (folder(name) / "recipe.yaml").read_text(encoding="utf-8")
+    data = text.split("\ndata:\n")[1].split("\nmethod:\n")[0]
+    for key in ("steps:", "overlong:", "quarantined_rows:", "duplicate_rows:"):
+        line = next(line for line in data.splitlines() if line.strip().startswith(key))
+        assert key in ("duplicate_rows:", "quarantined_rows:") or "  # " in line
+    assert {"train", "shape", "steps", "split", "overlong", "limits"} <= set(yaml.safe_load(text)["data"])
+
+
+@pytest.mark.parametrize("name", sorted(CAREFUL))
+def test_where_a_lost_row_does_harm_none_may_be_lost(name: str) -> None:
+    data = recipe_of(name).data
+    assert (data.limits.quarantined_rows, data.limits.dropped_rows, data.overlong.action) == (0, 0, "refuse")
+
+
+def test_no_line_is_too_long_to_read_and_every_folder_is_on_the_page() -> None:
+    long = [
+        f"{each.name}/{file.name}:{number}"
+        for each in FOLDERS
+        for file in each.iterdir()
+        if file.suffix in (".yaml", ".md") and file.name != "policy.md"
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1)
+        if len(line) > 160
+    ]
+    assert long == []
+    page = PAGE.read_text(encoding="utf-8")
+    assert [name for name in NAMES if f"| `{name}` |" not in page] == []
