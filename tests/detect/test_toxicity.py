@@ -47,6 +47,7 @@ CALM = (
     "A skin prick test shows whether you are allergic.",
     "Class A* stars; ratings of 4.5* and A-S levels; b* and c** in C.",
     "I will find you a table. We will end the call now.",
+    "Shitake is how some spell the mushroom.",
     "Shut the door and drop the needle.",
 )
 
@@ -90,7 +91,7 @@ def test_every_line_of_the_lexicon_counts() -> None:
     assert {kind for _, kind, _ in lines} == {"profanity", "insult", "sexual", "slur"}
     for score, kind, entry in lines:
         assert 0 < float(score) < 1
-        assert toxicity(f"a {entry.strip('*')} b") >= min(float(score), 0.5), entry
+        assert toxicity(f"a {entry.strip('*')} b") >= min(float(score), 0.5) - 1e-9, entry
         assert kind in {span.kind for span in toxic_spans(entry.strip("*"))}
 
 
@@ -107,7 +108,7 @@ def test_findings_add_up_as_independent_chances() -> None:
 
 
 def test_readings_see_through_disguise() -> None:
-    assert readings("B1TCH!") == ("bitch",) or "bitch" in readings("B1TCH!")
+    assert readings("B1TCH!") == ("bitch",)
     assert readings("455") == readings("***") == ()
     assert "cool" in readings("coooool")
     assert masked("f**k") == "f..k"

@@ -48,7 +48,7 @@ def readings(word: str) -> tuple[str, ...]:
     plain = small.strip(TRIMMED).removesuffix("'s")
     if not any(letter.isalpha() for letter in small):
         return ()
-    meant = small.translate(LEET).strip(TRIMMED)
+    meant = small.strip(TRIMMED).translate(LEET)
     forms = [plain, meant, STRETCHED.sub(r"\1\1", meant), STRETCHED.sub(r"\1", meant)]
     return tuple(dict.fromkeys(form for form in forms if form.isalpha()))
 
@@ -69,11 +69,11 @@ def small_letters(text: str) -> str:
 
 
 def masked(word: str) -> str:
-    """`f**k` as `f..k`; empty where too little shows: a hyphen alone needs three letters, signs at the end two."""
+    """`f**k` as `f..k`; empty where too little shows: a hyphen alone needs three letters."""
     shown = sum(letter.isalpha() for letter in word)
     hidden = len(word) - shown
     if word[-1].isalpha():
         enough = shown >= 3 or (shown == 2 and hidden >= 2) or (shown == 2 and "-" not in word and "–" not in word)
     else:
-        enough = word[-1] == "*" and hidden >= 2
+        enough = word[-1] == "*" and hidden >= (2 if shown > 1 else 3)
     return "".join(letter if letter.isalpha() else "." for letter in word.lower()) if enough else ""

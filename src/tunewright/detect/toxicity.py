@@ -19,7 +19,7 @@ from tunewright.detect.spans import Span, together
 
 LEXICON = Path(__file__).with_name("toxicity_en.tsv")
 STRONG = 0.5
-SENTENCE_END = re.compile(r"[.!?]+\s|\n")
+SENTENCE_END = re.compile(r"(?<![.!?])[.!?]++\s|\n")
 
 
 class _Word(NamedTuple):
