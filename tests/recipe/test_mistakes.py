@@ -29,7 +29,7 @@ CASES = [
     ("training: [1]", "4: training: must be a mapping, not a list."),
     ("output: {title: 12}", '4: output.title: must be text or empty, not 12. Put it in quotes: "12".'),
     ("evaluate: {split: tset}", '4: evaluate.split: must be "test" or "validation", not "tset". Did you mean "test"?'),
-    ("evaluate: {suites: labels}", '4: evaluate.suites: must be a list ("answers", "heldout", "labels" or a mapping'),
+    ("evaluate: {suites: labels}", '4: evaluate.suites: must be a list ("alignment", "answers", '),
     (
         "evaluate:\n  suites:\n    - heldout\n    - labls",
         '7: evaluate.suites.1: no suite is called "labls". Did you mean "labels"?',
