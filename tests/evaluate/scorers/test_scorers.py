@@ -63,12 +63,12 @@ def test_a_score_is_a_function_of_sums(name: str, seed: int) -> None:
         assert np.nanmean(values) == pytest.approx(score, abs=1e-12)
 
 
-@pytest.mark.parametrize("name", catalog.names("scorers"))
+@pytest.mark.parametrize("name", sorted(set(catalog.names("scorers")) - {"consistency"}))
 def test_a_resample_is_the_score_of_the_resampled_rows(name: str) -> None:
-    """Rows weighted by how often they were drawn: what a bootstrap does with sums."""
-    if name == "consistency":
-        assert scorers()[name].score([EMPTY, EMPTY], []) != 0  # compares rows with one another: its rows are families
-        return
+    """Rows weighted by how often they were drawn: what a bootstrap does with sums.
+
+    Not so for consistency, which compares rows with one another: there whole families are drawn.
+    """
     data, scorer = drawn(5, rows=60), scorers()[name]
     times = np.random.default_rng(0).multinomial(60, np.full(60, 1 / 60))
     added = summed(scorer, data.rows, labels=data.labels)
