@@ -1,6 +1,6 @@
 """The promises of room `stats`, measured on made data whose truth is known: false alarms, coverage, width.
 
-    python scripts/simulate_statistics.py              # some minutes of one core
+    python scripts/simulate_statistics.py              # about six minutes of one core
     python scripts/simulate_statistics.py --only mmd --share 0.1 --no-write
 
 Writes docs/evidence/statistics.json and the table of docs/explanation/statistics.md.

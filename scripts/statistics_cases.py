@@ -353,7 +353,6 @@ CASES = [
         200,
         loss_difference(200, interval=difference_interval, spread=1.0),
         part=0.5,
-        barred=False,
     ),
     Case("bca_macro_f1", 200, f1_difference(200, interval=few(bootstrap_interval)), part=0.5, barred=False),
     Case("bca_loss", 200, loss_difference(200, interval=few(bootstrap_interval)), part=0.5, barred=False),

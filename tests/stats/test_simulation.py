@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from simulate_statistics import EVIDENCE, LEVEL, measure, misses
+from simulate_statistics import EVIDENCE, LEVEL, PAGE, measure, misses, table
 from statistics_cases import CASES, Case
 
 SLOW = {"mcnemar_100", "difference_heavy_loss", "bca_macro_f1", "bca_loss", "difference_macro_f1", "families"}
@@ -18,7 +18,7 @@ SLOW = {"mcnemar_100", "difference_heavy_loss", "bca_macro_f1", "bca_loss", "dif
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.name not in SLOW], ids=lambda case: case.name)
 def test_a_short_simulation_meets_the_bars(case: Case) -> None:
-    line = measure(case, replications=round(60 / case.part))
+    line = measure(case, replications=round(50 / case.part))
     assert misses(case, line, errors=4) == []
 
 
@@ -28,6 +28,10 @@ def test_the_evidence_is_of_these_cases_and_meets_the_bars(case: Case) -> None:
     assert (line["nominal"], line["n"], line["barred"]) == (LEVEL, case.n, case.barred)
     assert line["replications"] >= 2_000
     assert misses(case, line) == []
+
+
+def test_the_page_shows_the_evidence() -> None:
+    assert table(json.loads(EVIDENCE.read_text(encoding="utf-8"))) in PAGE.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

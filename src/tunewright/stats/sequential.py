@@ -57,8 +57,8 @@ def confidence_sequence(
     bets, wealth = _bets(scaled, planned_n=planned_n, level=level), float(np.log(2 / (1 - level)))
     low = _lower_ends(scaled, bets, wealth=wealth)
     high = 1 - _lower_ends(1 - scaled, bets, wealth=wealth)
-    middle = np.clip((low + high) / 2, high, np.maximum(low, high))
-    low, high = np.where(low > high, middle, low), np.where(low > high, middle, high)
+    middle = (low + high) / 2
+    low, high = np.minimum(low, middle), np.maximum(high, middle)
     span = bounds[1] - bounds[0]
     return Running(bounds[0] + span * low, bounds[0] + span * high)
 
