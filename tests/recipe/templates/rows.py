@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import re
 from pathlib import Path
@@ -30,7 +31,7 @@ def read(name: str, file: str) -> list[dict[str, Any]]:
 def pairs_of_words(text: str) -> frozenset[tuple[str, str]]:
     """Neighbouring words, case left out: what near duplicates share."""
     words = re.findall(r"\w+", text.lower())
-    return frozenset(zip(words, words[1:], strict=False))
+    return frozenset(itertools.pairwise(words))
 
 
 def alikeness(one: frozenset[tuple[str, str]], other: frozenset[tuple[str, str]]) -> float:

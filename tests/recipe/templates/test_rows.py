@@ -24,7 +24,10 @@ EXPECTED = {
     "instruction": ("tasks.json", 200),
     "legal": ("clauses.csv", 200),
 }
-ANSWERS = {"healthcare": ("triage", "triage.schema.json", "urgency"), "finance": ("record", "record.schema.json", "issue")}
+ANSWERS = {
+    "finance": ("record", "record.schema.json", "issue"),
+    "healthcare": ("triage", "triage.schema.json", "urgency"),
+}
 TEAMS = {"safety", "security", "legal", "billing", "shipping", "care"}
 HANDOVER = re.compile(r"\[handover: ([a-z]+)\]")
 WRITTEN_NUMBERS = {"five": 5, "fifteen": 15, "sixty": 60, "twenty": 20, "eight": 8, "thirty": 30, "three": 3}
