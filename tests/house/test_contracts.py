@@ -68,6 +68,8 @@ class SleepingSchedule:
 
 class BackwardScorer:
     direction = "lower"
+    range = (0.0, 1.0)
+    census = False
 
     def score(self, rows: Any, labels: Any) -> float:
         return sum(row.answer == row.row.label for row in rows) / len(rows)

@@ -58,8 +58,13 @@ def test_evaluate() -> None:
                     "difference": 0.7,
                     "interval": [0.6, 0.8],
                     "p": 1e-9,
+                    "p_holm": None,
+                    "base_interval": None,
+                    "tuned_interval": None,
+                    "direction": "higher",
                     "n": 300,
                 }
             }
         },
+        "unmeasured": {},
     }

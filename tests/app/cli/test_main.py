@@ -37,6 +37,8 @@ def test_every_file_is_a_verb_and_help_lists_it(capsys: pytest.CaptureFixture[st
         "show",
         "train",
         "evaluate",
+        "judge",
+        "suites",
         "run",
         "chat",
         "track",

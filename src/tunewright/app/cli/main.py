@@ -17,7 +17,22 @@ from tunewright.app.cli import launch, out
 from tunewright.app.cli.ending import Ending
 
 VERBS = Path(__file__).with_name("verbs")
-ORDER = ("init", "check", "explain", "schema", "data", "show", "train", "evaluate", "run", "chat", "track", "doctor")
+ORDER = (
+    "init",
+    "check",
+    "explain",
+    "schema",
+    "data",
+    "show",
+    "train",
+    "evaluate",
+    "judge",
+    "suites",
+    "run",
+    "chat",
+    "track",
+    "doctor",
+)
 """The order of a first visit; verbs that are not named here come after, by name."""
 
 
