@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -72,7 +74,7 @@ class BackwardScorer:
     census = False
 
     def score(self, rows: Any, labels: Any) -> float:
-        return sum(row.answer == row.row.label for row in rows) / len(rows)
+        return sum(row.answer == row.row.label for row in rows) / len(rows) if rows else math.nan
 
     def per_row(self, rows: Any) -> None:
         return None
@@ -82,7 +84,7 @@ class UnequalScorer(BackwardScorer):
     direction = "higher"
 
     def per_row(self, rows: Any) -> Any:
-        return [0.25] * len(rows)
+        return np.full(len(rows), 0.25)
 
 
 class MeanObjective:
