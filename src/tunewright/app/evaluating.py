@@ -28,7 +28,7 @@ from tunewright.evaluate.suite import Bench, Reading, Respondent
 from tunewright.recipe.recipe import EvaluateOptions
 from tunewright.stats.power import needed_rows, smallest_effect
 
-EVALUATION_VERSION = 5
+EVALUATION_VERSION = 6
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,14 @@ class Data:
 
 
 @dataclass(frozen=True)
+class Models:
+    """The two models that are compared; `tuned` is None where only one is measured."""
+
+    base: Respondent
+    tuned: Respondent | None
+
+
+@dataclass(frozen=True)
 class Task:
     """What is evaluated, on what, and where it is written.
 

@@ -19,6 +19,7 @@ from tunewright.evaluate.sums import Summed, summed
 from tunewright.stats.families import by_family
 from tunewright.stats.paired import difference_interval, mcnemar, permutation_p
 from tunewright.stats.power import smallest_effect
+from tunewright.stats.shares import right_rows
 from tunewright.stats.single import metric_interval
 
 MODELS = ("base", "base_same_prompt", "tuned")
@@ -57,50 +58,79 @@ class Measured:
         return replace(self, base=some(self.base), base_same_prompt=some(self.base_same_prompt), tuned=tuned)
 
 
-def compare(scorer: Scorer, measured: Measured, *, labels: Sequence[str], seed: int) -> Comparison:
-    """One metric of base and tuned on the same rows; rows that it cannot measure for one of them are left out for both.
+class Compared:
+    """One metric of base and tuned on the same rows, scored once: a part of them costs no second look at the answers.
 
-    Intervals are at 95 % (room `stats` says how). `p` is the exact McNemar test where each row is right or wrong and
-    alone, else approximate randomisation of the pairs. What is no finite number is None. Raises ValueError when the
-    answers are not of the same rows.
+    A scorer sees all rows of a way, also where a part is compared: a row's value may depend on another row. Rows that
+    it cannot measure for one of the two are left out for both. Intervals are at 95 % (room `stats` says how). `p` is
+    the exact McNemar test where each row is right or wrong and alone, else approximate randomisation of the pairs. What
+    is no finite number is None.
     """
-    if measured.tuned is not None:
-        _check_pairs(measured.base, measured.tuned)
-    kept = _measurable(scorer, measured, labels=labels)
-    rows = measured.only(kept.tolist())
-    sides = {model: _Side(scorer, answers, labels=labels, seed=seed) for model, answers in rows.answers().items()}
-    base, tuned = sides["base"], sides.get("tuned")
-    plain = Comparison(
-        base=base.value,
-        base_same_prompt=sides["base_same_prompt"].value,
-        tuned=tuned.value if tuned else None,
-        base_interval=base.interval(),
-        tuned_interval=tuned.interval() if tuned else None,
-        n=len(rows.base),
-        families=base.families,
-        unmeasured=len(kept) - len(rows.base),
-        direction=scorer.direction,
-        census=scorer.census,
-    )
-    if tuned is None or base.value is None or tuned.value is None:
-        return plain
-    evidence = {"difference": tuned.value - base.value}
-    return plain.model_copy(update=evidence | ({} if scorer.census else _paired(base, tuned, seed=seed)))
+
+    def __init__(self, scorer: Scorer, measured: Measured, *, labels: Sequence[str], seed: int) -> None:
+        """Raises ValueError when the answers are not of the same rows."""
+        if measured.tuned is not None:
+            _check_pairs(measured.base, measured.tuned)
+        self.scorer, self.measured, self.labels, self.seed = scorer, measured, labels, seed
+        self.found = {model: summed(scorer, rows, labels=labels) for model, rows in measured.answers().items()}
+        self.measurable = np.ones(len(measured.base), dtype=bool)
+        for model in ("base", "tuned"):
+            if (found := self.found.get(model)) is not None:
+                self.measurable &= measurable_rows(found.sums)
+
+    def whole(self) -> Comparison:
+        """The comparison over all rows."""
+        return self.over(np.ones(len(self.measured.base), dtype=bool))
+
+    def over(self, part: NDArray[np.bool_]) -> Comparison:
+        """The comparison over the rows of a part, [N]."""
+        kept = part & self.measurable
+        sides = {model: self._side(model, kept) for model in self.found}
+        base, tuned = sides["base"], sides.get("tuned")
+        rows = int(kept.sum())
+        plain = Comparison(
+            base=base.value,
+            base_same_prompt=sides["base_same_prompt"].value,
+            tuned=tuned.value if tuned else None,
+            base_interval=base.interval(),
+            tuned_interval=tuned.interval() if tuned else None,
+            n=rows,
+            families=base.families,
+            unmeasured=int(part.sum()) - rows,
+            direction=self.scorer.direction,
+            census=self.scorer.census,
+        )
+        if tuned is None or base.value is None or tuned.value is None:
+            return plain
+        evidence = {"difference": tuned.value - base.value}
+        return plain.model_copy(update=evidence | ({} if self.scorer.census else _paired(base, tuned, seed=self.seed)))
+
+    def _side(self, model: str, kept: NDArray[np.bool_]) -> _Side:
+        """One model over the rows that count; of a scorer without sums, which has no interval, by its score."""
+        rows = [row for row, keep in zip(self.measured.answers()[model], kept, strict=True) if keep]
+        found = self.found[model]
+        if found is None:
+            value = self.scorer.score(rows, self.labels) if rows else math.nan
+            return _Side(self.scorer, rows, value=value, found=None, seed=self.seed)
+        sums = found.sums[kept]
+        value = float(found.value(sums.sum(axis=0))) if rows else math.nan
+        return _Side(self.scorer, rows, value=value, found=Summed(sums, found.value), seed=self.seed)
 
 
 class _Side:
-    """One model's answers under one metric."""
+    """One model's value of one metric, with what its interval and its tests are made of."""
 
-    def __init__(self, scorer: Scorer, rows: list[AnsweredRow], *, labels: Sequence[str], seed: int) -> None:
-        self.census, self.seed = scorer.census, seed
+    def __init__(
+        self, scorer: Scorer, rows: Sequence[AnsweredRow], *, value: float, found: Summed | None, seed: int
+    ) -> None:
+        self.census, self.seed, self.value = scorer.census, seed, _finite(value)
         self.bounds = scorer.range if all(map(math.isfinite, scorer.range)) else None
-        self.value = _finite(scorer.score(rows, labels)) if rows else None
-        self.families = len(_grouped(np.ones((len(rows), 1)), rows)) if rows else 0
-        found = summed(scorer, rows, labels=labels) if rows else None
-        self.summed = None if found is None else Summed(_grouped(found.sums, rows), found.value)
-        values = scorer.per_row(rows) if rows else None
-        alone = self.families == len(rows)
-        self.right = values == 1 if values is not None and alone and _right_or_wrong(values) else None
+        names = [row.row.details.get("family") for row in rows]
+        alone = all(name is None for name in names)
+        self.families = len(rows) if alone else len(by_family(np.ones((len(rows), 1)), names))
+        self.summed = found if found is None or alone else Summed(by_family(found.sums, names), found.value)
+        rowwise = self.families == len(rows) and scorer.per_row([]) is not None
+        self.right = right_rows(self.summed.sums, self.summed.value) if self.summed and rowwise else None
 
     def interval(self) -> Interval | None:
         """The interval of this model's value; None where it is no estimate or cannot be said."""
@@ -123,34 +153,9 @@ def _paired(base: _Side, tuned: _Side, *, seed: int) -> dict[str, object]:
     return {"interval": bounds, "p": test.p, "detectable": _finite(shown)}
 
 
-def _grouped(sums: NDArray[np.float64], rows: Sequence[AnsweredRow]) -> NDArray[np.float64]:
-    """Sums by family."""
-    families = [row.row.details.get("family") for row in rows]
-    return by_family(sums, families) if any(family is not None for family in families) else sums
-
-
-def _measurable(scorer: Scorer, measured: Measured, *, labels: Sequence[str]) -> NDArray[np.bool_]:
-    """[N]: rows that the metric can measure for the models that are compared."""
-    kept = np.ones(len(measured.base), dtype=bool)
-    for rows in (measured.base, measured.tuned):
-        if rows is not None:
-            kept &= measurable_rows(scorer, rows, labels=labels)
-    return kept
-
-
-def measurable_rows(scorer: Scorer, rows: Sequence[AnsweredRow], *, labels: Sequence[str]) -> NDArray[np.bool_]:
-    """[N]: rows that a metric can measure: those whose value or sums are numbers, and not all zero."""
-    values = scorer.per_row(rows)
-    if values is not None:
-        return np.isfinite(values)
-    found = summed(scorer, rows, labels=labels)
-    if found is None:
-        return np.ones(len(rows), dtype=bool)
-    return np.isfinite(found.sums).all(axis=1) & (found.sums != 0).any(axis=1)
-
-
-def _right_or_wrong(values: NDArray[np.float64]) -> bool:
-    return bool(np.isin(values, (0.0, 1.0)).all())
+def measurable_rows(sums: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """[N]: rows that a metric can measure: those whose sums [N, K] are numbers, and not all zero."""
+    return np.isfinite(sums).all(axis=1) & (sums != 0).any(axis=1)
 
 
 def _check_pairs(base: Sequence[AnsweredRow], tuned: Sequence[AnsweredRow]) -> None:

@@ -9,7 +9,7 @@ from tunewright.core.answers import AnsweredRow
 from tunewright.core.errors import UserError
 from tunewright.core.events import Emit, Note
 from tunewright.core.nouns import Evaluation
-from tunewright.evaluate.bench import Setting, Task, set_up
+from tunewright.evaluate.bench import Models, Setting, Task, set_up
 from tunewright.evaluate.compare import Measured
 from tunewright.evaluate.prompts import TRAINED, Style
 from tunewright.evaluate.record import Findings, make_record
@@ -18,14 +18,6 @@ from tunewright.evaluate.store import write_answers, write_record
 from tunewright.evaluate.suite import Choosy, NotMeasured, Respondent, Sample, Suite, scorers_of
 
 __all__ = ["Models", "Task", "evaluate"]
-
-
-@dataclass(frozen=True)
-class Models:
-    """The two models that are compared; `tuned` is None where only one is measured."""
-
-    base: Respondent
-    tuned: Respondent | None
 
 
 @dataclass

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 import numpy as np
 
 from tunewright.core import digest
 from tunewright.core.nouns import Answered, Comparison, Evaluation, Slice
-from tunewright.evaluate.bench import Task
-from tunewright.evaluate.compare import Measured, compare
+from tunewright.evaluate.bench import Models, Task
+from tunewright.evaluate.compare import Compared, Measured
 from tunewright.evaluate.counts import confusion
 from tunewright.evaluate.prompts import TRAINED
 from tunewright.evaluate.slices import extremes, side_by_side, slices
 from tunewright.evaluate.store import answers_digest
-from tunewright.evaluate.suite import Respondent, Suite, scorers_of
+from tunewright.evaluate.suite import Suite, scorers_of
 from tunewright.stats.multiple import holm
 
 EXTREMES = 10
@@ -35,31 +34,19 @@ class Findings:
         return [one for ways in self.measured.values() for one in ways]
 
 
-class Compared(Protocol):
-    """The models that were compared."""
-
-    @property
-    def base(self) -> Respondent:
-        """The base, or the only model."""
-        ...
-
-    @property
-    def tuned(self) -> Respondent | None:
-        """The tuned model, where there is one."""
-        ...
-
-
-def make_record(
-    suites: Sequence[Suite], found: Findings, *, task: Task, models: Compared, seconds: float
-) -> Evaluation:
+def make_record(suites: Sequence[Suite], found: Findings, *, task: Task, models: Models, seconds: float) -> Evaluation:
     """The Evaluation of these answers. Its name depends on what was found, never on time or place."""
     every = found.every()
     results: dict[str, dict[str, Comparison]] = {}
+    parts: dict[str, tuple[Slice, ...]] = {}
     prompts: dict[str, str] = {}
     for suite in suites:
         for one in _compared(suite, found.measured[suite.name], task=task):
-            results[one.way] = _comparisons(suite, one, task=task)
+            metrics = _metrics(suite, one, task=task)
+            results[one.way] = {name: each.whole() for name, each in metrics.items()}
             prompts |= {} if suite.own else {one.way: one.prompt}
+            if one.way in suite.ways and (made := slices(metrics[scorers_of(suite, one.way)[0]])):
+                parts[one.way] = made
     shown = _shown_way(suites, found)
     best, worst = _extremes(suites, shown, task=task)
     named = {"base": models.base, "tuned": models.tuned}
@@ -80,7 +67,7 @@ def make_record(
         best=best,
         worst=worst,
         extremes_way=f"{shown[1].way}.{scorers_of(shown[0], shown[1].way)[0]}" if shown and (best or worst) else "",
-        slices=_slices(suites, found, task=task),
+        slices=parts,
         unmeasured=found.unmeasured,
         left_out=found.left_out,
         names={role: model.name for role, model in named.items() if model is not None},
@@ -115,20 +102,10 @@ def _compared(suite: Suite, ways: Sequence[Measured], *, task: Task) -> list[Mea
     return [chance, *ways]
 
 
-def _comparisons(suite: Suite, one: Measured, *, task: Task) -> dict[str, Comparison]:
+def _metrics(suite: Suite, one: Measured, *, task: Task) -> dict[str, Compared]:
+    """The metrics of one way, each scored once."""
     names = scorers_of(suite, one.way)
-    return {name: compare(task.scorers[name], one, labels=task.labels, seed=task.options.seed) for name in names}
-
-
-def _slices(suites: Sequence[Suite], found: Findings, *, task: Task) -> dict[str, tuple[Slice, ...]]:
-    """By way, the main metric on parts of the rows; ways without parts are absent."""
-    made: dict[str, tuple[Slice, ...]] = {}
-    for suite in suites:
-        for one in found.measured[suite.name]:
-            scorer = task.scorers[scorers_of(suite, one.way)[0]]
-            if parts := slices(scorer, one, labels=task.labels, seed=task.options.seed):
-                made[one.way] = parts
-    return made
+    return {name: Compared(task.scorers[name], one, labels=task.labels, seed=task.options.seed) for name in names}
 
 
 def _matrices(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from tunewright.core.answers import AnsweredRow, Scorer
 from tunewright.core.nouns import Answered, Slice
 from tunewright.core.ports import Message, Row
-from tunewright.evaluate.compare import Measured, compare
+from tunewright.evaluate.compare import Compared, Measured
 from tunewright.evaluate.store import whole
 
 FEWEST_ROWS = 5
@@ -21,23 +20,22 @@ MOST_VALUES = 24
 LENGTHS = ("short prompts", "middle prompts", "long prompts")
 
 
-def slices(scorer: Scorer, measured: Measured, *, labels: Sequence[str], seed: int) -> tuple[Slice, ...]:
+def slices(compared: Compared) -> tuple[Slice, ...]:
     """The metric on each part of at least five rows: by label, length of the prompt, file, kept column, attribute."""
     found: list[Slice] = []
-    for kind, values in _parts([answered.row for answered in measured.base]).items():
-        if not 1 < len(set(values) - {None}) <= MOST_VALUES:
+    for kind, values in _parts([answered.row for answered in compared.measured.base]).items():
+        named = {each for each in values if each is not None}
+        if not 1 < len(named) <= MOST_VALUES:
             continue
-        for value in sorted({each for each in values if each is not None}):
-            part = measured.only([each == value for each in values])
-            if len(part.base) >= FEWEST_ROWS:
-                found.append(_slice(scorer, part, kind=kind, value=value, labels=labels, seed=seed))
+        for value in sorted(named):
+            part = np.array([each == value for each in values])
+            if part.sum() >= FEWEST_ROWS:
+                one = compared.over(part)
+                interval = one.base_interval if compared.measured.tuned is None else one.tuned_interval
+                found.append(
+                    Slice(kind=kind, value=value, n=one.n, base=one.base, tuned=one.tuned, tuned_interval=interval)
+                )
     return tuple(found[:MOST_SLICES])
-
-
-def _slice(scorer: Scorer, part: Measured, *, kind: str, value: str, labels: Sequence[str], seed: int) -> Slice:
-    one = compare(scorer, part, labels=labels, seed=seed)
-    interval = one.base_interval if part.tuned is None else one.tuned_interval
-    return Slice(kind=kind, value=value, n=one.n, base=one.base, tuned=one.tuned, tuned_interval=interval)
 
 
 def _parts(rows: Sequence[Row]) -> dict[str, list[str | None]]:
@@ -113,18 +111,3 @@ def spoken(row: Row) -> str:
     if len(turns) == 1:
         return turns[0].get("content", "")
     return "\n".join(f"{turn.get('role', '')}: {turn.get('content', '')}" for turn in turns)
-
-
-def groups(rows: Sequence[AnsweredRow], key: str) -> Mapping[str, list[AnsweredRow]]:
-    """Rows by the value of a kept column; rows without it are left out."""
-    found: defaultdict[str, list[AnsweredRow]] = defaultdict(list)
-    for row, value in _valued(rows, key):
-        found[value].append(row)
-    return found
-
-
-def _valued(rows: Sequence[AnsweredRow], key: str) -> Iterator[tuple[AnsweredRow, str]]:
-    for row in rows:
-        value = row.row.details.get("columns", {}).get(key)
-        if value is not None:
-            yield row, value

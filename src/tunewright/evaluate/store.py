@@ -71,7 +71,8 @@ def read_answers(folder: Path) -> list[Measured]:
     rows: dict[tuple[str, str], Row] = {}
     for line in _table(folder / ANSWERS).to_pylist():
         place = (line["way"], line["row"])
-        rows.setdefault(place, row_of(line))
+        if place not in rows:
+            rows[place] = row_of(line)
         groups.setdefault(line["way"], {}).setdefault(line["model"], []).append(answer_of(line, rows[place]))
         if line["model"] == "base":
             styles[line["way"]] = line["style"]
@@ -104,22 +105,22 @@ def write_verdict(folder: Path, verdict: Verdict) -> Path:
 
 def answers_digest(measured: Sequence[Measured]) -> str:
     """Digest of what was answered: way, model, style, row, answer and predicted label, in order."""
-    columns = ("way", "style", "model", "row", "answer", "predicted")
-    return digest.of_parts(digest.canonical([line[name] for name in columns]) for line in _lines(measured))
+    return digest.of_parts(
+        digest.canonical([*place.values(), each.row.id, whole(each.answer), whole(each.predicted)])
+        for place, each in _placed(measured)
+    )
 
 
 def _lines(measured: Sequence[Measured]) -> Iterator[dict[str, Any]]:
+    return (place | answer_line(each) | _row_line(each.row) for place, each in _placed(measured))
+
+
+def _placed(measured: Sequence[Measured]) -> Iterator[tuple[dict[str, str], AnsweredRow]]:
+    """Every answer with its way, style and model, in that order."""
     for one in measured:
         for model, rows in one.answers().items():
-            style = one.prompt if model == "base" else "bare"
-            for answered in rows:
-                yield {
-                    "way": one.way,
-                    "style": style,
-                    "model": model,
-                    **answer_line(answered),
-                    **_row_line(answered.row),
-                }
+            place = {"way": one.way, "style": one.prompt if model == "base" else "bare", "model": model}
+            yield from ((place, answered) for answered in rows)
 
 
 def answer_line(answered: AnsweredRow) -> dict[str, Any]:
