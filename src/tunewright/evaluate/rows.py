@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,6 +23,11 @@ class Rows(Protocol):
     def encoded(self, index: int) -> Encoded:
         """The same row as the model is trained on it."""
         ...
+
+
+def each(rows: Rows) -> Iterator[Row]:
+    """The rows one after another."""
+    return (rows.row(index) for index in range(len(rows)))
 
 
 class Splits(Protocol):

@@ -177,6 +177,24 @@ class Suite(Protocol):
         ...
 
 
+class PlainSuite:
+    """What most suites have in common: the prompt as it is, every row, metrics from the options, no labels."""
+
+    predicts_labels = False
+
+    def __init__(self, options: Any) -> None:
+        self.options = options
+        self.scorers: tuple[str, ...] = options.scorers
+
+    def styles(self, offered: Sequence[Style], labels: Sequence[str]) -> tuple[Style, ...]:
+        """Only the prompt as it is."""
+        return ("bare",)
+
+    def fits(self, row: Row) -> bool:
+        """Every row."""
+        return True
+
+
 @runtime_checkable
 class Choosy(Protocol):
     """A suite that leaves rows out once it has seen how the base model answers them."""

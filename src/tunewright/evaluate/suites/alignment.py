@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from tunewright.core.answers import AnsweredRow
 from tunewright.core.ports import Row
 from tunewright.evaluate.asking import answers_scored
 from tunewright.evaluate.prompts import Style
-from tunewright.evaluate.suite import Bench, NotMeasured, Respondent, Sample, measured_rows
-from tunewright.recipe.options.suites.alignment import Options
+from tunewright.evaluate.suite import Bench, NotMeasured, PlainSuite, Respondent, Sample, measured_rows
 
 
-class Work:
+class Work(PlainSuite):
     """`choices` are the summed log-probabilities of the chosen and the rejected answer, stop tokens included.
 
     Sums and not means, as in the implicit reward of DPO (Rafailov et al., 2023, arXiv 2305.18290).
@@ -21,16 +19,7 @@ class Work:
 
     name = "alignment"
     ways = ("alignment",)
-    predicts_labels = False
     own = False
-
-    def __init__(self, options: Options) -> None:
-        self.options = options
-        self.scorers = options.scorers
-
-    def styles(self, offered: Sequence[Style], labels: Sequence[str]) -> tuple[Style, ...]:
-        """Only the prompt of the pair."""
-        return ("bare",)
 
     def fits(self, row: Row) -> bool:
         """Pairs whose answers are one turn each."""

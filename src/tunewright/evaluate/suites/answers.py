@@ -5,32 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tunewright.core.answers import AnsweredRow
-from tunewright.core.ports import Row
 from tunewright.evaluate.asking import generated
 from tunewright.evaluate.prompts import Style
-from tunewright.evaluate.suite import Bench, Respondent, Sample, measured_rows
-from tunewright.recipe.options.suites.answers import Options
+from tunewright.evaluate.suite import Bench, PlainSuite, Respondent, Sample, measured_rows
 
 
-class Work:
+class Work(PlainSuite):
     """Greedy answers, to be compared with the answers in the data."""
 
     name = "answers"
     ways = ("answers",)
-    predicts_labels = False
     own = False
-
-    def __init__(self, options: Options) -> None:
-        self.options = options
-        self.scorers = options.scorers
 
     def styles(self, offered: Sequence[Style], labels: Sequence[str]) -> tuple[Style, ...]:
         """The row's own prompt, and examples; without labels there is nothing to list."""
         return tuple(style for style in offered if style != "labels_listed") or ("bare",)
-
-    def fits(self, row: Row) -> bool:
-        """Every row."""
-        return True
 
     def examples(self, bench: Bench) -> Sample:
         """The rows of the split."""

@@ -14,7 +14,7 @@ from tunewright.evaluate.archives.catalogue import ARCHIVES, SETS, rows_of
 from tunewright.evaluate.archives.package import Form
 from tunewright.evaluate.archives.read import check_digest
 from tunewright.evaluate.prompts import Style
-from tunewright.evaluate.suite import Bench, NotMeasured, Respondent, Sample, sample_of
+from tunewright.evaluate.suite import Bench, NotMeasured, PlainSuite, Respondent, Sample, sample_of
 from tunewright.recipe.options.suites.archive import Options
 
 GENERATED = "_generated"
@@ -31,10 +31,9 @@ LONGEST_TOKENS: dict[Form, int] = {"choices": 16, "questions": 32}
 LONGEST_OTHER_TOKENS = 64
 
 
-class Work:
+class Work(PlainSuite):
     """One set; suite and ways bear its name: `mmlu` by likelihood, `mmlu_generated` where choices are written."""
 
-    predicts_labels = False
     own = True
 
     def __init__(self, options: Options) -> None:
@@ -51,10 +50,6 @@ class Work:
         written = {"generation": (GENERATED,), "both": ("", GENERATED)}.get(options.ask, ("",))
         self.ways = tuple(f"{self.name}{ending}" for ending in written)
         self.scorers = SCORERS[self.set.form] if options.scorers == "auto" else options.scorers
-
-    def styles(self, offered: Sequence[Style], labels: Sequence[str]) -> tuple[Style, ...]:
-        """Only the set's own wording."""
-        return ("bare",)
 
     def fits(self, row: Row) -> bool:
         """Rows of the set."""

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from tunewright.core.answers import AnsweredRow
 from tunewright.core.ports import Details, Row
 from tunewright.evaluate.completing import completed
 from tunewright.evaluate.own_rows import document, evenly, own_set
 from tunewright.evaluate.prompts import Style
-from tunewright.evaluate.suite import Bench, Respondent, Sample, sample_of
-from tunewright.recipe.options.suites.bias import Options
+from tunewright.evaluate.suite import Bench, PlainSuite, Respondent, Sample, sample_of
 
 
-class Work:
+class Work(PlainSuite):
     """Which of two sentences a model finds likelier: `choices` are the summed log-probabilities (stereotyped, other).
 
     The pair stands in `details["choices"]` in the same order, what it is about in `details["attribute"]`.
@@ -21,16 +18,7 @@ class Work:
 
     name = "bias"
     ways = ("bias",)
-    predicts_labels = False
     own = True
-
-    def __init__(self, options: Options) -> None:
-        self.options = options
-        self.scorers = options.scorers
-
-    def styles(self, offered: Sequence[Style], labels: Sequence[str]) -> tuple[Style, ...]:
-        """Only the sentences as they are."""
-        return ("bare",)
 
     def fits(self, row: Row) -> bool:
         """Rows with a pair of sentences."""

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 from tunewright.core.answers import AnsweredRow
-from tunewright.core.ports import Row
 from tunewright.data.overlap import overlaps
 from tunewright.evaluate.prompts import Style
-from tunewright.evaluate.rows import Rows
-from tunewright.evaluate.suite import Bench, NotMeasured, Respondent, Sample, measured_rows
-from tunewright.recipe.options.suites.contamination import Options
+from tunewright.evaluate.rows import each
+from tunewright.evaluate.suite import Bench, NotMeasured, PlainSuite, Respondent, Sample, measured_rows
 
 EXACT, NEARLY, CLEAN = "exact", "nearly", "clean"
 
 
-class Work:
+class Work(PlainSuite):
     """Asks no model: `predicted` says whether a row stands among the training rows exactly, nearly, or not.
 
     `answer` says where: the training row's file and line, and the share of runs of words that it shares.
@@ -23,20 +19,7 @@ class Work:
 
     name = "contamination"
     ways = ("contamination",)
-    predicts_labels = False
     own = False
-
-    def __init__(self, options: Options) -> None:
-        self.options = options
-        self.scorers = options.scorers
-
-    def styles(self, offered: Sequence[Style], labels: Sequence[str]) -> tuple[Style, ...]:
-        """Nobody is asked."""
-        return ("bare",)
-
-    def fits(self, row: Row) -> bool:
-        """Every row."""
-        return True
 
     def examples(self, bench: Bench) -> Sample:
         """The rows of the split. Raises NotMeasured without training rows."""
@@ -48,14 +31,10 @@ class Work:
         """What was found of each row."""
         rows = sample.rows()
         assert bench.train is not None
-        found = overlaps(_each(bench.train), rows, ngram=self.options.ngram)
+        found = overlaps(each(bench.train), rows, ngram=self.options.ngram)
         answers: list[AnsweredRow] = []
         for row, one in zip(rows, found, strict=True):
             kind = EXACT if one.exact else NEARLY if one.share >= self.options.share else CLEAN
             told = "" if kind == CLEAN else f"{kind}: {one.where} ({one.share:.0%} of its runs of words)"
             answers.append(AnsweredRow(row, told, predicted=kind))
         return answers
-
-
-def _each(rows: Rows) -> Iterator[Row]:
-    return (rows.row(index) for index in range(len(rows)))

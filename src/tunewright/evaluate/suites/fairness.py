@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 
 from tunewright.core.answers import AnsweredRow
 from tunewright.core.ports import Details, Row
 from tunewright.evaluate.asking import generated
 from tunewright.evaluate.prompts import Style
-from tunewright.evaluate.suite import Bench, NotMeasured, Respondent, Sample, measured_rows, sample_of
+from tunewright.evaluate.suite import Bench, NotMeasured, PlainSuite, Respondent, Sample, measured_rows, sample_of
 from tunewright.evaluate.suites.labels import as_label
-from tunewright.recipe.options.suites.fairness import Options
 
 
-class Work:
+class Work(PlainSuite):
     """The model's greedy answers; the group of a row stands in `details["attribute"]`.
 
     The answer that counts is the label that it is, or the answer itself where rows have no labels.
@@ -23,16 +21,7 @@ class Work:
 
     name = "fairness"
     ways = ("fairness",)
-    predicts_labels = False
     own = False
-
-    def __init__(self, options: Options) -> None:
-        self.options = options
-        self.scorers = options.scorers
-
-    def styles(self, offered: Sequence[Style], labels: Sequence[str]) -> tuple[Style, ...]:
-        """Only the prompt that was trained."""
-        return ("bare",)
 
     def fits(self, row: Row) -> bool:
         """Rows that say which group they are about."""

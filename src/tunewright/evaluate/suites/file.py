@@ -13,7 +13,8 @@ from tunewright.evaluate import file_rows
 from tunewright.evaluate.archives import ask
 from tunewright.evaluate.asking import generated, ranked
 from tunewright.evaluate.prompts import Style
-from tunewright.evaluate.suite import Bench, NotMeasured, Respondent, Sample, sample_of
+from tunewright.evaluate.suite import Bench, NotMeasured, PlainSuite, Respondent, Sample, sample_of
+from tunewright.evaluate.suites.labels import as_label
 from tunewright.recipe.options.suites.file import Options
 from tunewright.recipe.recipe import DataOptions, SourceOptions
 
@@ -22,13 +23,12 @@ CHARACTERS_A_TOKEN = 4
 _NO_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
-class Work:
+class Work(PlainSuite):
     """One file; suite and way are called `file_<name of the file>`.
 
     `notes`: after `examples`, sentences about rows that were set aside, duplicates, and a draw.
     """
 
-    predicts_labels = False
     own = True
 
     def __init__(self, options: Options) -> None:
@@ -37,10 +37,6 @@ class Work:
         self.name = f"file_{_NO_NAME.sub('_', PurePath(options.path).stem) or 'rows'}"
         self.ways = (self.name,)
         self.notes: tuple[str, ...] = ()
-
-    def styles(self, offered: Sequence[Style], labels: Sequence[str]) -> tuple[Style, ...]:
-        """Only the rows' own prompts."""
-        return ("bare",)
 
     def fits(self, row: Row) -> bool:
         """Rows with an answer to compare with."""
@@ -81,7 +77,7 @@ class Work:
                 raise NotMeasured(f"the rows of {self.options.path} have neither choices nor labels to rank")
             return ranked(model, rows, choices=[labels] * len(rows), bench=bench, style=style)
         answered = generated(model, rows, bench=bench, style=style, max_new_tokens=self._limit(bench))
-        return [replace(each, predicted=_label(each, labels)) for each in answered]
+        return [replace(each, predicted=as_label(each.answer, labels) if each.row.label else None) for each in answered]
 
     def _limit(self, bench: Bench) -> int:
         return self.options.max_new_tokens or bench.max_new_tokens
@@ -93,9 +89,3 @@ def _counter(bench: Bench) -> Callable[[str], int]:
     if chat is None:
         return lambda text: len(text) // CHARACTERS_A_TOKEN
     return lambda text: len(chat.encode_text(text))
-
-
-def _label(answered: AnsweredRow, labels: Sequence[str]) -> str | None:
-    """The label that an answer is, exactly but for spaces around it; None for anything else, and without labels."""
-    said = answered.answer.strip()
-    return next((label for label in labels if label.strip() == said), None) if answered.row.label else None

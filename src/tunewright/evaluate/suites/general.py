@@ -25,14 +25,14 @@ from tunewright.evaluate.own_rows import (
     task_names,
 )
 from tunewright.evaluate.prompts import Style
-from tunewright.evaluate.suite import Bench, NotMeasured, Respondent, Sample, sample_of
+from tunewright.evaluate.suite import Bench, NotMeasured, PlainSuite, Respondent, Sample, sample_of
 from tunewright.recipe.options.suites.general import Options
 
 TEXT, DIALOGUE, KL, TASK = "general_text", "general_dialogue", "general_kl", "general_tasks"
 NO_BASE = "the distance from the base model needs a base model that is here, to write answers and to score them"
 
 
-class Work:
+class Work(PlainSuite):
     """Four results, each over rows of its own: a row belongs to one way (`way_of`).
 
     `general_text` and `general_dialogue` are losses. `general_kl` scores answers that the base model wrote at
@@ -41,7 +41,6 @@ class Work:
     """
 
     name = "general"
-    predicts_labels = False
     own = True
     way_scorers = {  # noqa: RUF012 - a constant of the class, as the contract names it
         TEXT: ("loss", "bits_per_byte", "token_accuracy"),
@@ -54,14 +53,6 @@ class Work:
         self.options = options
         self.ways = tuple(f"general_{part}" for part in options.parts)
         self.scorers = self.way_scorers[self.ways[0]]
-
-    def styles(self, offered: Sequence[Style], labels: Sequence[str]) -> tuple[Style, ...]:
-        """Only the texts as they are."""
-        return ("bare",)
-
-    def fits(self, row: Row) -> bool:
-        """Every row."""
-        return True
 
     def examples(self, bench: Bench) -> Sample:
         """The rows of all parts. Those of `general_kl` are written by `bench.base` now, with the bench's seed.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from tunewright.core.answers import AnsweredRow
@@ -11,29 +9,18 @@ from tunewright.core.language_model import Scored, ScoreItem
 from tunewright.core.ports import Encoded, Row
 from tunewright.evaluate.asking import chat_of
 from tunewright.evaluate.prompts import Style
-from tunewright.evaluate.suite import Bench, NotMeasured, Respondent, Sample, measured_rows
-from tunewright.recipe.options.suites.heldout import Options
+from tunewright.evaluate.suite import Bench, NotMeasured, PlainSuite, Respondent, Sample, measured_rows
 
 
-class Work:
-    """Log-probabilities of the trained tokens of each row; base and tuned see the very same tokens."""
+class Work(PlainSuite):
+    """Log-probabilities of the trained tokens of each row; base and tuned see the very same tokens.
+
+    Only the prompt that was trained is asked: other tokens would be another measure.
+    """
 
     name = "heldout"
     ways = ("heldout",)
-    predicts_labels = False
     own = False
-
-    def __init__(self, options: Options) -> None:
-        self.options = options
-        self.scorers = options.scorers
-
-    def styles(self, offered: Sequence[Style], labels: Sequence[str]) -> tuple[Style, ...]:
-        """Only the prompt that was trained: other tokens would be another measure."""
-        return ("bare",)
-
-    def fits(self, row: Row) -> bool:
-        """Every row."""
-        return True
 
     def examples(self, bench: Bench) -> Sample:
         """The rows of the split."""

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from tunewright.core.answers import AnsweredRow
 from tunewright.core.ports import Details, Row
 from tunewright.evaluate.asking import generated
 from tunewright.evaluate.own_rows import evenly, own_set, question
 from tunewright.evaluate.prompts import Style
-from tunewright.evaluate.suite import Bench, Respondent, Sample, sample_of
-from tunewright.recipe.options.suites.instructions import Options
+from tunewright.evaluate.suite import Bench, PlainSuite, Respondent, Sample, sample_of
 
 
-class Work:
+class Work(PlainSuite):
     """Greedy answers to prompts with one to three rules each, in `details["rules"]`."""
 
     name = "instructions"
     ways = ("instructions",)
-    predicts_labels = False
     own = True
-
-    def __init__(self, options: Options) -> None:
-        self.options = options
-        self.scorers = options.scorers
-
-    def styles(self, offered: Sequence[Style], labels: Sequence[str]) -> tuple[Style, ...]:
-        """Only the prompt as it is: the rules stand in it."""
-        return ("bare",)
 
     def fits(self, row: Row) -> bool:
         """Rows with rules."""

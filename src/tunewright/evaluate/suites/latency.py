@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from tunewright.core.answers import AnsweredRow
-from tunewright.core.ports import Row
 from tunewright.evaluate.asking import answered, talks_of
 from tunewright.evaluate.own_rows import own_set, question
 from tunewright.evaluate.prompts import Style
-from tunewright.evaluate.suite import Bench, Respondent, Sample, sample_of
-from tunewright.recipe.options.suites.latency import Options
+from tunewright.evaluate.suite import Bench, PlainSuite, Respondent, Sample, sample_of
 
 GENERAL = "general_prompts"
 
 
-class Work:
-    """Greedy answers to prompts of the split, or to our own general prompts where there is no dataset."""
+class Work(PlainSuite):
+    """Greedy answers to prompts of the split, or to our own general prompts where there is no dataset.
+
+    Only the prompt that was trained is asked: its length is part of what is measured.
+    """
 
     name = "latency"
     ways = ("latency",)
-    predicts_labels = False
     own = True
-
-    def __init__(self, options: Options) -> None:
-        self.options = options
-        self.scorers = options.scorers
-
-    def styles(self, offered: Sequence[Style], labels: Sequence[str]) -> tuple[Style, ...]:
-        """Only the prompt that was trained: the length of a prompt is part of what is measured."""
-        return ("bare",)
-
-    def fits(self, row: Row) -> bool:
-        """Every row."""
-        return True
 
     def examples(self, bench: Bench) -> Sample:
         """The first rows of the split, or general prompts."""

@@ -16,7 +16,7 @@ from tunewright.core.language_model import Generated, Request, Sampling, Scored,
 from tunewright.core.ports import Chat, Row
 from tunewright.evaluate.asking import chat_of
 from tunewright.evaluate.prompts import Style
-from tunewright.evaluate.suite import Bench, NotMeasured, Respondent, Sample, sample_of
+from tunewright.evaluate.suite import Bench, NotMeasured, PlainSuite, Respondent, Sample, sample_of
 from tunewright.recipe.options.suites.lm_eval import Options
 
 HARNESS = "lm_eval"
@@ -137,14 +137,13 @@ def sampling_of(given: Mapping[str, Any], seed: int) -> Sampling:
         raise UserError(f"{error}.", where=SETTINGS, do="Mend the task file.") from error
 
 
-class Work:
+class Work(PlainSuite):
     """One way, `lm_eval_<file name>`.
 
     `scorers` are those of every kind of task until `examples` has read the file, then those that fit it.
     `reported` are the task's own metrics as lm-eval computes them, by name of the model that was asked last.
     """
 
-    predicts_labels = False
     own = True
 
     def __init__(self, options: Options) -> None:
@@ -155,10 +154,6 @@ class Work:
         self.scorers = every if options.scorers == "auto" else options.scorers
         self.reported: dict[str, dict[str, float]] = {}
         self._task: HarnessTask | None = None
-
-    def styles(self, offered: Sequence[Style], labels: Sequence[str]) -> tuple[Style, ...]:
-        """Only the task's own prompt."""
-        return ("bare",)
 
     def fits(self, row: Row) -> bool:
         """Documents of the task, which every row of the suite is."""

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from tunewright.core.answers import AnsweredRow
 from tunewright.core.language_model import Scored, ScoreItem
-from tunewright.core.ports import Row
+from tunewright.core.ports import Details, Row
 from tunewright.data.canary import alternatives, is_canary, repeats
 from tunewright.evaluate.asking import chat_of
 from tunewright.evaluate.prompts import Style
-from tunewright.evaluate.rows import Rows
-from tunewright.evaluate.suite import Bench, NotMeasured, Respondent, Sample, sample_of
+from tunewright.evaluate.rows import each
+from tunewright.evaluate.suite import Bench, NotMeasured, PlainSuite, Respondent, Sample, sample_of
 from tunewright.recipe.options.suites.memorisation import Options
 
 CANARIES, ROWS = "memorisation_canaries", "memorisation_rows"
 
 
-class Work:
+class Work(PlainSuite):
     """Two results. `memorisation_canaries`: each planted secret among others of its format, by likelihood.
 
     `choices` are (planted, others...), and how often it stood in training is `details["attribute"]`.
@@ -31,7 +32,6 @@ class Work:
 
     name = "memorisation"
     ways = (CANARIES, ROWS)
-    predicts_labels = False
     own = True
 
     def __init__(self, options: Options) -> None:
@@ -41,10 +41,6 @@ class Work:
             CANARIES: tuple(name for name in options.scorers if name != "extracted") or options.scorers,
             ROWS: tuple(name for name in options.scorers if name != "exposure") or options.scorers,
         }
-
-    def styles(self, offered: Sequence[Style], labels: Sequence[str]) -> tuple[Style, ...]:
-        """Only the prompt that was trained."""
-        return ("bare",)
 
     def fits(self, row: Row) -> bool:
         """Every training row."""
@@ -56,7 +52,7 @@ class Work:
             raise NotMeasured("there are no training rows to look for")
         canaries: dict[str, Row] = {}
         others: list[int] = []
-        for place, row in enumerate(_each(bench.train)):
+        for place, row in enumerate(each(bench.train)):
             if is_canary(row):
                 canaries.setdefault(row.id, _of_repeats(row))
             elif row.messages[-1].get("role") == "assistant":
@@ -74,7 +70,8 @@ class Work:
 
         Raises NotMeasured where there is no canary, no training answer is long enough, or the model is far away.
         """
-        items = [self._item(way, row, model=model, seed=bench.seed) for row in sample.rows()]
+        rows = sample.rows()
+        items = [self._item(way, row, model=model, seed=bench.seed) for row in rows]
         asked = [item for item in items if item is not None]
         if not asked:
             raise NotMeasured(
@@ -85,7 +82,7 @@ class Work:
         results = iter(model.score(asked))
         return [
             AnsweredRow(row, "") if item is None else _found(way, row, next(results))
-            for row, item in zip(sample.rows(), items, strict=True)
+            for row, item in zip(rows, items, strict=True)
         ]
 
     def _item(self, way: str, row: Row, *, model: Respondent, seed: int) -> ScoreItem | None:
@@ -112,9 +109,6 @@ def _found(way: str, row: Row, scored: Sequence[Scored]) -> AnsweredRow:
 
 
 def _of_repeats(row: Row) -> Row:
-    row.details["attribute"] = f"planted {repeats(row)} times"
-    return row
-
-
-def _each(rows: Rows) -> Iterator[Row]:
-    return (rows.row(index) for index in range(len(rows)))
+    details = Details(**row.details)
+    details["attribute"] = f"planted {repeats(row)} times"
+    return replace(row, details=details)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from tunewright.core.answers import AnsweredRow
@@ -10,12 +9,11 @@ from tunewright.core.ports import Row
 from tunewright.evaluate.asking import generated
 from tunewright.evaluate.changing import AS_IT_IS, changed
 from tunewright.evaluate.prompts import Style
-from tunewright.evaluate.suite import Bench, Respondent, Sample, measured_rows, sample_of
+from tunewright.evaluate.suite import Bench, PlainSuite, Respondent, Sample, measured_rows, sample_of
 from tunewright.evaluate.suites.labels import as_label
-from tunewright.recipe.options.suites.robustness import Options
 
 
-class Work:
+class Work(PlainSuite):
     """Each row as it is, and changed in every way that means something for it; all of one row are one family.
 
     `details["variant"]` names the change, `details["original"]` the row; an injected order is a rule that the answer
@@ -24,16 +22,7 @@ class Work:
 
     name = "robustness"
     ways = ("robustness",)
-    predicts_labels = False
     own = False
-
-    def __init__(self, options: Options) -> None:
-        self.options = options
-        self.scorers = options.scorers
-
-    def styles(self, offered: Sequence[Style], labels: Sequence[str]) -> tuple[Style, ...]:
-        """Only the prompt that was trained, changed."""
-        return ("bare",)
 
     def fits(self, row: Row) -> bool:
         """Rows whose prompt ends with a user's turn."""

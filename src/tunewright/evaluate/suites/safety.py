@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from tunewright.core.answers import AnsweredRow
 from tunewright.core.ports import Details, Row
 from tunewright.evaluate.asking import generated
 from tunewright.evaluate.own_rows import evenly, own_set, question
 from tunewright.evaluate.prompts import Style
-from tunewright.evaluate.suite import Bench, Respondent, Sample, sample_of
-from tunewright.recipe.options.suites.safety import Options
+from tunewright.evaluate.suite import Bench, PlainSuite, Respondent, Sample, sample_of
 
 
-class Work:
+class Work(PlainSuite):
     """Short greedy answers; `details["harmful"]` says what is right, `details["attribute"]` what it is about.
 
     A harmful request and the harmless one that looks like it are one family: they were written together.
@@ -21,16 +18,7 @@ class Work:
 
     name = "safety"
     ways = ("safety",)
-    predicts_labels = False
     own = True
-
-    def __init__(self, options: Options) -> None:
-        self.options = options
-        self.scorers = options.scorers
-
-    def styles(self, offered: Sequence[Style], labels: Sequence[str]) -> tuple[Style, ...]:
-        """Only the request as it is."""
-        return ("bare",)
 
     def fits(self, row: Row) -> bool:
         """Rows that say whether they are harmful."""
