@@ -1,6 +1,6 @@
 """Asks a model: what suites share. A respondent writes answers, or scores given ones.
 
-`generated` and `ranked` give one answered row a row; `read_text` scores plain text. N rows.
+`generated` and `ranked` give one answered row a row; `read_texts` scores plain text. N rows.
 """
 
 from __future__ import annotations
@@ -63,18 +63,24 @@ def ranked(
 
     `choices` holds the choices of each row [N]. Raises NotMeasured for a model that is far away.
     """
+    results = answer_scores(model, rows, answers=choices, bench=bench, style=style)
+    return [likeliest(row, scored, choices=own) for row, scored, own in zip(rows, results, choices, strict=True)]
+
+
+def answer_scores(
+    model: Respondent, rows: Sequence[Row], *, answers: Sequence[Sequence[str]], bench: Bench, style: Style
+) -> list[list[Scored]]:
+    """Scores of given answers to each row [N], text and stop token. Raises NotMeasured for a model that is far away."""
     chat = chat_of(model)
     stop = min(chat.stop_ids)
-    talks = talks_of(rows, style=style, bench=bench)
     items = [
         ScoreItem(
             tuple(chat.prompt_ids(talk.messages, tools=talk.tools)),
-            tuple((*chat.encode_text(choice), stop) for choice in own),
+            tuple((*chat.encode_text(answer), stop) for answer in own),
         )
-        for talk, own in zip(talks, choices, strict=True)
+        for talk, own in zip(talks_of(rows, style=style, bench=bench), answers, strict=True)
     ]
-    results = model.score(items)
-    return [likeliest(row, scored, choices=own) for row, scored, own in zip(rows, results, choices, strict=True)]
+    return model.score(items)
 
 
 def likeliest(row: Row, scored: Sequence[Scored], *, choices: Sequence[str]) -> AnsweredRow:
@@ -103,13 +109,7 @@ def answers_scored(
     model: Respondent, rows: Sequence[Row], *, bench: Bench, answers: Sequence[str], style: Style = TRAINED
 ) -> list[AnsweredRow]:
     """How likely a given answer to each row is, its stop token included. `answers` [N]."""
-    chat = chat_of(model)
-    stop = min(chat.stop_ids)
-    items = [
-        ScoreItem(tuple(chat.prompt_ids(talk.messages, tools=talk.tools)), ((*chat.encode_text(answer), stop),))
-        for talk, answer in zip(talks_of(rows, style=style, bench=bench), answers, strict=True)
-    ]
-    results = model.score(items)
+    results = answer_scores(model, rows, answers=[(answer,) for answer in answers], bench=bench, style=style)
     return [scored_row(row, result[0], text=text) for row, result, text in zip(rows, results, answers, strict=True)]
 
 

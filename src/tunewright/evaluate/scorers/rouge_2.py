@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Sequence
 
-from tunewright.core.answers import AnsweredRow
-from tunewright.evaluate.scoring.rouge import best, rouge_n
-from tunewright.evaluate.sums import UNMEASURED, RowMean, is_answered, right_answers
+from tunewright.evaluate.scoring.rouge import RougeMean, rouge_n
 
 
-class Work(RowMean):
-    """Mean over rows of the best F-measure over target and references; equal to rouge-score, unstemmed; [0, 1].
+class Work(RougeMean):
+    """ROUGE-2 of the words of an answer; see `scoring.rouge`."""
 
-    Rows without an answer or without a right one are left out.
-    """
-
-    def one(self, row: AnsweredRow) -> float:
-        """ROUGE-2 of one answer."""
-        right = right_answers(row)
-        if not right or not is_answered(row):
-            return UNMEASURED
-        return best(partial(rouge_n, n=2), row.answer, references=right)
+    def measure(self, answer: Sequence[str], reference: Sequence[str]) -> float:
+        """ROUGE-2 of one answer against one reference."""
+        return rouge_n(answer, reference, n=2)

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from tunewright.core.answers import AnsweredRow
-from tunewright.evaluate.scoring.rouge import best, rouge_l
-from tunewright.evaluate.sums import UNMEASURED, RowMean, is_answered, right_answers
+from collections.abc import Sequence
+
+from tunewright.evaluate.scoring.rouge import RougeMean, rouge_l
 
 
-class Work(RowMean):
-    """Mean over rows of the best F-measure over target and references; equal to rouge-score, unstemmed; [0, 1].
+class Work(RougeMean):
+    """ROUGE-L of the words of an answer; see `scoring.rouge`."""
 
-    Rows without an answer or without a right one are left out.
-    """
-
-    def one(self, row: AnsweredRow) -> float:
-        """ROUGE-L of one answer."""
-        right = right_answers(row)
-        if not right or not is_answered(row):
-            return UNMEASURED
-        return best(rouge_l, row.answer, references=right)
+    def measure(self, answer: Sequence[str], reference: Sequence[str]) -> float:
+        """ROUGE-L of one answer against one reference."""
+        return rouge_l(answer, reference)

@@ -10,6 +10,9 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from tunewright.core.answers import AnsweredRow
+from tunewright.evaluate.sums import UNMEASURED, RowMean, is_answered, right_answers
+
 WORD = re.compile("[a-z0-9]+")
 Measure = Callable[[Sequence[str], Sequence[str]], float]
 
@@ -23,6 +26,24 @@ def best(measure: Measure, answer: str, *, references: Sequence[str]) -> float:
     """The highest value of a measure over the references. `references` has at least one text."""
     own = words_of(answer)
     return max(measure(own, words_of(reference)) for reference in references)
+
+
+class RougeMean(RowMean):
+    """Mean over rows of the best F-measure over target and references; equal to rouge-score, unstemmed; [0, 1].
+
+    Rows without an answer or without a right one are left out.
+    """
+
+    def measure(self, answer: Sequence[str], reference: Sequence[str]) -> float:
+        """The F-measure of an answer's words against a reference's."""
+        raise NotImplementedError
+
+    def one(self, row: AnsweredRow) -> float:
+        """The best of one answer."""
+        right = right_answers(row)
+        if not right or not is_answered(row):
+            return UNMEASURED
+        return best(self.measure, row.answer, references=right)
 
 
 def rouge_n(answer: Sequence[str], reference: Sequence[str], *, n: int) -> float:
