@@ -24,7 +24,7 @@ from tunewright.evaluate.bench import Data
 from tunewright.evaluate.evaluate import Models, Task, evaluate
 from tunewright.evaluate.respondents import Local, Watch
 from tunewright.evaluate.store import read_answers, write_verdict
-from tunewright.evaluate.suite import Bench, Reading, Respondent
+from tunewright.evaluate.suite import Bench, Reading, Respondent, scorers_of
 from tunewright.recipe.recipe import EvaluateOptions
 from tunewright.stats.power import needed_rows, smallest_effect
 
@@ -155,7 +155,7 @@ def check_gates(asked: Sequence[Any], suites: Sequence[Any], *, options: Evaluat
     known: dict[str, set[str]] = {}
     for suite in suites:
         for way in suite.ways:
-            metrics = set(resolve.metrics(suite, way))
+            metrics = set(scorers_of(suite, way))
             for place in (way, suite.name, *(() if suite.own else (options.split,))):
                 known.setdefault(place, set()).update(metrics)
         if suite.predicts_labels and len(suite.ways) > 1:

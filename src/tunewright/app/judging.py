@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from tunewright.app.project import is_recipe, moment, open_project, open_run
+from tunewright.app.project import Timed, is_recipe, open_project, open_run
 from tunewright.core import digest
 from tunewright.core.errors import UserError
 from tunewright.core.events import Emit
@@ -35,17 +35,13 @@ RETRIES = 2
 
 
 @dataclass(frozen=True)
-class Found:
+class Found(Timed):
     """An evaluation where it lies. `clock` gives seconds since 1970."""
 
     folder: Path
     evaluation: Evaluation
     workspace: Workspace
     clock: Callable[[], float] = time.time
-
-    def now(self) -> str:
-        """The present moment in UTC, as ISO 8601."""
-        return moment(self.clock())
 
 
 @dataclass(frozen=True)

@@ -20,20 +20,26 @@ HOME_VARIABLE = "TUNEWRIGHT_HOME"
 RECIPE_FILE = "recipe.yaml"
 
 
+class Timed:
+    """What has a clock, which gives seconds since 1970."""
+
+    clock: Callable[[], float]
+
+    def now(self) -> str:
+        """The present moment in UTC, as ISO 8601."""
+        return datetime.fromtimestamp(self.clock(), UTC).isoformat(timespec="seconds")
+
+
 @dataclass(frozen=True)
-class Place:
+class Place(Timed):
     """A workspace and the time. `clock` gives seconds since 1970."""
 
     workspace: Workspace
     clock: Callable[[], float] = time.time
 
-    def now(self) -> str:
-        """The present moment in UTC, as ISO 8601."""
-        return moment(self.clock())
-
 
 @dataclass(frozen=True)
-class Project:
+class Project(Timed):
     """A recipe where it stands. `clock` gives seconds since 1970."""
 
     recipe: Recipe
@@ -45,15 +51,6 @@ class Project:
     def folder(self) -> Path:
         """What the recipe's paths are relative to."""
         return self.file.parent
-
-    def now(self) -> str:
-        """The present moment in UTC, as ISO 8601."""
-        return moment(self.clock())
-
-
-def moment(time_s: float) -> str:
-    """Seconds since 1970 as ISO 8601 in UTC."""
-    return datetime.fromtimestamp(time_s, UTC).isoformat(timespec="seconds")
 
 
 def open_project(path: Path, *, sets: Sequence[str] = (), home: Path | None = None) -> Project:

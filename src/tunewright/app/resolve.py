@@ -67,7 +67,7 @@ def suites(recipe: Recipe, *, labels: Sequence[str]) -> list[Any]:
         names = dict.fromkeys(("heldout", *answered, *named))
         asked = tuple(catalog.options("suites", name)() for name in names)
     found = [part("suites", options) for options in asked]
-    return [with_metrics(suite, [gate for gate in recipe.gates]) for suite in found]
+    return [with_metrics(suite, recipe.gates) for suite in found]
 
 
 def suite_options(text: str) -> Any:
@@ -88,24 +88,16 @@ def suite_options(text: str) -> Any:
 
 
 def with_metrics(suite: Any, gates: Sequence[Any]) -> Any:
-    """A suite that also has the metrics of gates on it or its ways; its answers are the same."""
-    named = [gate.metric for gate in gates if gate.suite == suite.name and not _has(suite, gate.metric)]
-    by_way = {way: [gate.metric for gate in gates if gate.suite == way] for way in suite.ways}
-    more = {way: [*names, *(named if len(suite.ways) == 1 else [])] for way, names in by_way.items()}
-    if not any(more.values()) and not named:
-        return suite
-    own = {way: (*metrics(suite, way), *more[way], *(named if len(suite.ways) > 1 else ())) for way in suite.ways}
-    suite.way_scorers = {way: tuple(dict.fromkeys(names)) for way, names in own.items()}
+    """A suite that also has the metrics of gates on it or its ways; its answers are the same.
+
+    A metric that a gate asks of the suite is measured in every way, unless some way has it already.
+    """
+    has = {metric for way in suite.ways for metric in scorers_of(suite, way)}
+    wanted = [gate.metric for gate in gates if gate.suite == suite.name and gate.metric not in has]
+    more = {way: [*wanted, *(gate.metric for gate in gates if gate.suite == way)] for way in suite.ways}
+    if any(more.values()):
+        suite.way_scorers = {way: tuple(dict.fromkeys((*scorers_of(suite, way), *more[way]))) for way in suite.ways}
     return suite
-
-
-def _has(suite: Any, metric: str) -> bool:
-    return any(metric in metrics(suite, way) for way in suite.ways)
-
-
-def metrics(suite: Any, way: str) -> tuple[str, ...]:
-    """The metrics of one way of a suite, the main one first."""
-    return scorers_of(suite, way)
 
 
 def scorer(name: str) -> Any:
@@ -115,5 +107,5 @@ def scorer(name: str) -> Any:
 
 def scorers(found: Sequence[Any]) -> dict[str, Any]:
     """The metrics that suites name, by name."""
-    names = {name for suite in found for way in suite.ways for name in metrics(suite, way)}
+    names = {name for suite in found for way in suite.ways for name in scorers_of(suite, way)}
     return {name: scorer(name) for name in sorted(names)}

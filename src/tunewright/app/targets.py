@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tunewright.app import evaluating, flow, resolve
+from tunewright.app import archives, evaluating, flow, resolve
 from tunewright.app.evaluating import Asking
 from tunewright.app.loaded import base_of, check_base
 from tunewright.app.project import Place, Project, is_recipe, open_project, open_run
@@ -20,7 +20,7 @@ from tunewright.core import digest
 from tunewright.core.errors import UserError
 from tunewright.core.events import Emit
 from tunewright.core.nouns import Evaluation, Run, Verdict
-from tunewright.core.workspace import FOLDER, Workspace
+from tunewright.core.workspace import Workspace
 from tunewright.data.dataset import open_dataset
 from tunewright.evaluate.bench import Data
 from tunewright.evaluate.evaluate import Models
@@ -128,7 +128,7 @@ class _Session:
     def _alone(self, target: str, kind: str) -> Answer:
         """A model without a recipe: on the rows of the recipe that is at hand, or on suites with rows of their own."""
         project = self.project
-        workspace = project.workspace if project else Workspace((self.asked.home or Path(FOLDER)).resolve())
+        workspace = project.workspace if project else archives.workspace_of(self.asked.home)
         model = _remote(target) if kind == "url" else _local(target, workspace, self.emit)
         base, tuned = (model, None) if self.first is None else (self.first, model)
         self.first = self.first or model
