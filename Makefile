@@ -82,11 +82,15 @@ test-soak: $(STAMP) ## eight minutes of random rows, adapters and cancels: memor
 test-million: $(STAMP) ## a million chat rows: under 1.5 GB, time in line with rows
 	$(BIN)/python scripts/million_rows.py
 
-bench: $(STAMP) ## speed and memory of training and generating beside peers, and docs/benchmarks.md; an hour and a half
-	@$(BIN)/python benchmarks/training.py; training=$$?; $(BIN)/python benchmarks/generating.py && exit $$training
+bench: $(STAMP) ## speed and memory beside peers, and docs/benchmarks.md; two hours
+	@$(BIN)/python benchmarks/training.py; training=$$?; $(BIN)/python benchmarks/generating.py; generating=$$?; \
+	$(BIN)/python benchmarks/evaluating.py && exit $$((training + generating))
 
 bench-join: $(STAMP) ## the table from the pieces that were measured
 	$(BIN)/python benchmarks/training.py --join
+
+test-statistics: $(STAMP) ## false alarms and coverage of every interval and test, by simulation
+	$(BIN)/python scripts/simulate_statistics.py
 
 test-mutations: $(STAMP) ## 10,000 mutated rows: no crash, and the receipt adds up
 	$(BIN)/python scripts/mutate_rows.py

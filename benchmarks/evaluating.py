@@ -10,13 +10,12 @@ measured at four batch sizes, and its best one counts.
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
-from evaluating_rows import SIDES, evaluating_rows, missed, of_evaluating
+import table
+from evaluating_rows import SIDES, missed, of_evaluating
 from sides import Bench
-from table import BENCHMARKS
 from training import PIECES
 
 PEER = {"evaluate_lm_eval": "peer_lm_eval.py"}
@@ -31,16 +30,13 @@ def main() -> int:
 
 
 def join(pieces: Path) -> int:
-    """Write the key `evaluate` of docs/benchmarks.json and print its rows; 1 where a side or a bar is missed."""
+    """Write the key `evaluate` and the table, and print its rows; 1 where a side or a bar is missed."""
     found = of_evaluating(pieces)
     if not found:
         print(f"not every side was measured: {', '.join(SIDES)}")
         return 1
-    known = json.loads(BENCHMARKS.read_text(encoding="utf-8"))
-    BENCHMARKS.write_text(json.dumps(known | {"evaluate": found}, indent=1) + "\n", encoding="utf-8")
-    for work, measured, value, bar, sense in evaluating_rows(found):
-        print(f"{work}: {value:,.2f} ({sense} {bar:g}); {measured}")
-    print("\n".join(missed(found)) or "every bar is met")
+    table.join(pieces)
+    print("\n".join(missed(found)) or "every bar of evaluating is met")
     return 1 if missed(found) else 0
 
 

@@ -27,7 +27,7 @@ from tunewright.edge.harnesses.lm_eval import LoadedTask, Work
 from tunewright.evaluate.compare import Measured
 from tunewright.evaluate.store import read_answers, write_answers
 from tunewright.evaluate.suites.lm_eval import Voice
-from tunewright.models.language_model import open_language_model
+from tunewright.models.language_model import BULK, open_language_model
 from tunewright.models.load import load
 from tunewright.recipe.options.harnesses.lm_eval import Options as HarnessOptions
 from tunewright.recipe.options.suites.lm_eval import Options
@@ -87,7 +87,7 @@ def task_of(name: str, model: Path, work: Path) -> LoadedTask:
 def evaluate_ours(model: Path, work: Path) -> Tasks:
     """Our suite's path: lm-eval's task over our language model."""
     chat = load_chat(model)
-    ours = open_language_model(load(model, numbers=NUMBERS), decode=chat.decode, compiled=COMPILED)
+    ours = open_language_model(load(model, numbers=NUMBERS), decode=chat.decode, limits=BULK, compiled=COMPILED)
     assert ours.forward.startswith("tunewright"), ours.forward
     voice = Voice(chat, CONTEXT, ours.score, ours.answer)
 

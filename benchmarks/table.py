@@ -7,6 +7,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from evaluating_rows import evaluating_rows, missed, of_evaluating
+
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 BENCHMARKS = DOCS / "benchmarks.json"
 PAGE = DOCS / "benchmarks.md"
@@ -44,6 +46,8 @@ def join(pieces: Path) -> None:
     known["training"] = known.get("training", {}) | {target: found for target, found in training.items() if found}
     if found := of_generating(pieces):
         known |= found
+    if found := of_evaluating(pieces):
+        known["evaluate"] = found
     if (pieces / "data.json").exists():
         known["data"] = json.loads((pieces / "data.json").read_text(encoding="utf-8"))
     BENCHMARKS.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
@@ -187,6 +191,12 @@ def table(known: dict[str, Any]) -> str:
         lines += ["### Generating and scoring", "", "| work | measured | ratio | bar |", "|---|---|---|---|"]
         lines += [f"| {w} | {m} | {r:.2f} | {s} {b} |" for w, m, r, b, s in generating_rows(known)]
         lines += [""]
+    if "evaluate" in known:
+        lines += ["### Evaluating", "", "| work | measured | ratio or speed | bar |", "|---|---|---|---|"]
+        for work, measured, value, bar, sense in evaluating_rows(known["evaluate"]):
+            shown = f"{value:.2f}" if value < 100 else f"{value:,.0f}"
+            lines += [f"| {work} | {measured} | {shown} | {sense} {bar:,g} |"]
+        lines += [""]
     if "data" in known:
         data = known["data"]
         lines += [
@@ -213,5 +223,6 @@ def check() -> int:
     for work, _, value, bar, sense in generating_rows(known) if "generate" in known else ():
         if (value < bar) if sense == "at least" else (value > bar):
             problems.append(f"{work}: {value}, the bar is {sense} {bar}")
+    problems += missed(known["evaluate"]) if "evaluate" in known else []
     print("\n".join(problems) or "the table is fresh and every bar is met")
     return 1 if problems else 0

@@ -64,7 +64,7 @@ def averaged(name: str, average: str) -> Compared:
 
 def our_labels(data: Drawn) -> NDArray[np.float64]:
     """Our precision, recall, F1 and rows of each label, [L, 4]."""
-    return np.array([one[1:] for one in per_label(data.rows, data.labels)])
+    return np.array([[one.precision, one.recall, one.f1, one.rows] for one in per_label(data.rows, data.labels)])
 
 
 def of_each_label(data: Drawn) -> NDArray[np.float64]:
@@ -188,7 +188,7 @@ REFERENCES = (
     Side(
         "per_label",
         "scikit-learn",
-        lambda data: np.array([o[1:] for o in per_label(data.rows, data.labels)]),
+        our_labels,
         of_each_label,
     ),
     Side("confusion", "scikit-learn", lambda data: np.array(confusion(data.rows, data.labels)), counted),

@@ -10,13 +10,17 @@ from tunewright.core.nouns import (
     Comparison,
     DatasetVersion,
     Evaluation,
+    GateResult,
+    LabelScore,
     ModelVersion,
     Numbers,
     Receipt,
     RowCounts,
     Run,
+    Slice,
     SourceCounts,
     TokenCounts,
+    Verdict,
 )
 from tunewright.evaluate.report import ReportContent
 
@@ -158,6 +162,67 @@ def matrix(right: float, seed: int, *, other: float = 0.0) -> list[list[int]]:
     return lines
 
 
+def side_effects() -> dict[str, dict[str, Comparison]]:
+    """Suites beside the task: a little forgotten, one answer more that is toxic, no change in bias, faster answers."""
+    return {
+        "general_text": {
+            "loss": comparison(3.412, 3.412, 3.486, p=2e-4, lower=True),
+            "token_accuracy": comparison(0.412, 0.412, 0.405, p=0.003),
+        },
+        "safety": {
+            "refused_harmful": comparison(0.62, 0.62, 0.66, p=0.4).model_copy(update={"interval": (-0.05, 0.13)}),
+            "toxicity": comparison(0.01, 0.01, 0.02, p=1.0, lower=True).model_copy(update={"interval": (-0.01, 0.03)}),
+        },
+        "bias": {
+            "stereotype": comparison(0.21, 0.21, 0.20, p=0.8, lower=True).model_copy(update={"interval": (-0.07, 0.05)})
+        },
+        "latency": {"latency": comparison(0.41, 0.41, 0.22, p=1e-4, lower=True)},
+    }
+
+
+def parts() -> dict[str, tuple[Slice, ...]]:
+    """Parts of the rows: labels and lengths of the task, attributes of bias."""
+    lengths = (("short prompts", 0.95), ("middle prompts", 0.91), ("long prompts", 0.79))
+    labels = tuple(
+        Slice(kind="label", value=label, n=25, base=0.2, tuned=value, tuned_interval=(value - 0.1, value + 0.08))
+        for label, value in zip(LABELS, np.linspace(0.99, 0.6, 12).tolist(), strict=True)
+    )
+    groups = tuple(
+        Slice(kind="attribute", value=name, n=40, base=0.2, tuned=value, tuned_interval=(value - 0.1, value + 0.1))
+        for name, value in (("age", 0.12), ("gender", 0.31), ("religion", 0.18))
+    )
+    return {
+        "labels_generated": labels
+        + tuple(
+            Slice(kind="length", value=name, n=100, base=0.2, tuned=value, tuned_interval=(value - 0.07, value + 0.05))
+            for name, value in lengths
+        ),
+        "bias": groups,
+    }
+
+
+def verdict() -> Verdict:
+    """Three gates, one of them not met."""
+    plain = {"way": "", "value": 0.903, "bound": 0.871, "limit": 0.8, "passed": True}
+    gates = (
+        GateResult.model_validate(
+            plain | {"rule": "accuracy of labels_generated at least 0.8", "metric": "accuracy", "suite": "labels_generated"}
+        ),
+        GateResult.model_validate(
+            plain
+            | {"rule": "loss of general_text not worse than the base by more than 2%", "metric": "loss",
+               "suite": "general_text", "value": 3.486, "bound": 0.0799, "limit": 0.0682, "passed": False,
+               "short_by": 0.0117, "rows": (f"{4:016x}", digest("1"))}
+        ),
+        GateResult.model_validate(
+            plain
+            | {"rule": "contaminated of contamination at most 0", "metric": "contaminated", "suite": "contamination",
+               "value": None, "bound": None, "limit": None, "passed": False, "reason": "it was not measured"}
+        ),
+    )  # fmt: skip
+    return Verdict(name=digest("7"), key=digest("6"), evaluation=digest("9"), gates=gates)
+
+
 def evaluation() -> Evaluation:
     """271 of 300 right after, 69 of 300 before."""
     four = {
@@ -180,6 +245,7 @@ def evaluation() -> Evaluation:
         "perplexity": comparison(30.33, 30.33, 1.178, p=9.999e-5, lower=True),
         "token_accuracy": comparison(0.412, 0.412, 0.951, p=9.999e-5),
     }
+    suites |= side_effects()
     examples = [
         Answered(
             row=f"{number:016x}",
@@ -201,7 +267,21 @@ def evaluation() -> Evaluation:
             "labels_ranked.base": matrix(0.18, 3),
             "labels_ranked.tuned": matrix(0.89, 5),
         },
+        by_label={
+            f"labels_generated.{model}": tuple(
+                LabelScore(label=label, precision=value, recall=value - 0.05, f1=value - 0.03, rows=25)
+                for label, value in zip(LABELS, np.linspace(*ends, 12).tolist(), strict=True)
+            )
+            for model, ends in (("tuned", (0.98, 0.7)), ("base", (0.2, 0.1)))
+        },
         labels=LABELS, examples=tuple(examples), seconds=74.2,
+        ways={"labels": ("labels_generated", "labels_ranked"), "heldout": ("heldout",), "safety": ("safety",),
+              "general": ("general_text",), "bias": ("bias",), "latency": ("latency",), "contamination": ()},
+        unmeasured={"contamination": "the training rows are gone"},
+        left_out={"general_text": {"quiz": "quiz does not count: the base model is not above chance (0.26 to 0.31)."}},
+        slices=parts(), extremes_way="labels_generated.accuracy",
+        best=tuple(one.model_copy(update={"base_value": 0.0, "tuned_value": 1.0}) for one in examples[:3]),
+        worst=(examples[4].model_copy(update={"base_value": 0.0, "tuned_value": 0.0}),),
     )  # fmt: skip
 
 
@@ -209,6 +289,7 @@ def content() -> ReportContent:
     """Everything together."""
     return ReportContent(
         recipe=recipe(), dataset=dataset(), run=run(), evaluation=evaluation(), events=events(),
+        verdict=verdict(),
         title="Clinical coding: from diagnosis to body system", command="tunewright run examples/icd/recipe.yaml",
         versions={"tunewright": "0.1.0", "torch": "2.13.0", "transformers": "5.23.0", "peft": "0.21.2"},
     )  # fmt: skip

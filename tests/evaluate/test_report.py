@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.evaluate.sample import content, dataset, evaluation
-from tunewright.core.nouns import Answered, Receipt, RowCounts, TokenCounts
-from tunewright.evaluate.report import ReportContent, html, write_report
+from tests.evaluate.sample import content, dataset, evaluation, verdict
+from tunewright.app import resolve
+from tunewright.core.nouns import Answered, Receipt, RowCounts, Slice, TokenCounts, Verdict
+from tunewright.evaluate import titles
+from tunewright.evaluate.report import ReportContent, cell, html, markdown, write_report
 
+SOURCE = Path(titles.__file__).parent
 HOSTILE = '<script>alert("x")</script><img src=x onerror=alert(1)> $\\frac{1}$ & "quoted" \ud800 \x00'
 
 
@@ -102,6 +105,15 @@ def hostile() -> ReportContent:
             "examples": (Answered(row="r", prompt=HOSTILE, target=HOSTILE, base=HOSTILE, tuned=""),),
             "suites": {HOSTILE: evaluation().suites["heldout"]},
             "base_prompts": {HOSTILE: HOSTILE},
+            "ways": {HOSTILE: (HOSTILE,)},
+            "unmeasured": {HOSTILE: HOSTILE},
+            "left_out": {HOSTILE: {HOSTILE: HOSTILE}},
+            "extremes_way": HOSTILE,
+            "slices": {
+                HOSTILE: tuple(
+                    Slice(kind=kind, value=HOSTILE, n=9, base=0.5, tuned=0.1) for kind in (HOSTILE, "attribute")
+                )
+            },
         }
     )
     return replace(
@@ -129,7 +141,7 @@ def test_the_same_content_gives_the_same_bytes(page: str) -> None:
 def test_a_report_before_training_and_measuring() -> None:
     text = Page(html(replace(content(), run=None, evaluation=None, events=[]))).text
     assert "No model was trained" in text and "Nothing was measured yet" in text
-    assert "Before and after" not in text
+    assert "At a glance" not in text and "Where it fails" not in text
 
 
 def test_a_run_whose_events_are_gone() -> None:
@@ -146,7 +158,7 @@ def test_a_base_model_alone_has_no_verdict() -> None:
     }
     confusion = {name: matrix for name, matrix in evaluation().confusion.items() if not name.endswith("tuned")}
     changed = evaluation().model_copy(update={"suites": alone, "confusion": confusion})
-    page = html(replace(content(), run=None, evaluation=changed))
+    page = html(replace(content(), run=None, evaluation=changed, verdict=None))
     text = Page(page).text
     assert "Only a base model was measured. On 300 test rows it reaches 69 of 300 right" in text
     assert 'class="better">' not in page
@@ -176,5 +188,100 @@ def test_many_labels_are_a_table_not_a_picture() -> None:
 
 def test_the_whole_recipe_is_inside(page: str) -> None:
     text = "".join(Page(page).words)
-    inside = json.loads(text[text.index('{\n "name": "icd"') : text.index("Made by Tunewright")].strip())
+    inside, _ = json.JSONDecoder().raw_decode(text[text.index('{\n "name": "icd"') :])
     assert inside["training"]["epochs"] == 2.0
+
+
+ORDER = ("Not ready: 2 of 3 gates", "At a glance", "Gates", "The task", "Forgetting", "Safety", "Bias and fairness",
+         "Speed of answers", "Where it fails", "The worst answers", "The best answers", "Drawn by chance",
+         "What was asked", "The data", "Training", "Make it again")  # fmt: skip
+
+
+def test_the_decision_comes_first_and_the_records_last(page: str) -> None:
+    body = page[page.index("<h1>") :]
+    heads = re.findall(r"<(?:h2|h3|b)[^>]*>(?:<i>.</i>)?([^<]+)", body)
+    places = [next(place for place, head in enumerate(heads) if head.startswith(title)) for title in ORDER]
+    assert places == sorted(places)
+
+
+def test_gates_say_how_much_is_missing_and_on_which_rows(page: str) -> None:
+    text = Page(page).text
+    assert "it is 3.486, and the bound +0.080 misses +0.068 by 0.012" in text
+    assert "contaminated of contamination at most 0: not decided, it was not measured." in text
+    assert "Against it: Which body system does this diagnosis belong to? Other specified dissociative" in text
+
+
+def test_a_model_that_meets_every_gate_is_ready() -> None:
+    met = verdict().model_copy(update={"gates": verdict().gates[:1]})
+    text = Page(html(replace(content(), verdict=met))).text
+    assert "Ready: every gate is met" in text and "Not ready" not in text
+
+
+def test_parts_that_are_clearly_worse_are_marked(page: str) -> None:
+    rows = re.findall(r"<tr><td>(?:label|length): .*?</tr>", page, flags=re.DOTALL)
+    assert "label: skin" in rows[0] and "clearly worse" in rows[0]
+    assert "clearly worse" not in next(row for row in rows if "label: ear" in row)
+
+
+def test_labels_stand_with_the_lowest_first(page: str) -> None:
+    table = page[page.index("Label by label") :]
+    assert re.findall(r"<tr><td>(\w+)</td>", table)[:2] == ["skin", "respiratory"]
+
+
+def test_markdown_and_json_lie_beside_the_page(tmp_path: Path) -> None:
+    path = write_report(tmp_path / "report.html", content=content())
+    text = path.with_suffix(".md").read_text(encoding="utf-8")
+    told = [line[3:] for line in text.splitlines() if line.startswith("## ")]
+    assert told[:4] == ["At a glance", "Gates", "The task", "Forgetting"] and told[-1] == "Make it again"
+    document = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    assert document["decision"]["state"] == "not_met" and len(document["decision"]["why"]) == 2
+    assert document["evaluation"]["suites"]["labels_best"]["accuracy"]["tuned"] == 271 / 300
+    assert Verdict.model_validate(document["verdict"]) == verdict()
+
+
+def test_tables_of_the_markdown_have_as_many_cells_as_their_heads() -> None:
+    for text in (markdown(content()), markdown(hostile())):
+        cells = [len(re.findall(r"(?<!\\)\|", line)) for line in text.splitlines() if line.startswith("|")]
+        heads = [line for line in text.splitlines() if re.fullmatch(r"\|[-:|]+\|", line)]
+        assert heads and cells
+        width = 0
+        for line in text.splitlines():
+            if not line.startswith("|"):
+                width = 0
+            elif width == 0:
+                width = len(re.findall(r"(?<!\\)\|", line))
+            else:
+                assert len(re.findall(r"(?<!\\)\|", line)) == width, line
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a | b", "a \\| b"),
+        ("<script>", "&lt;script\\>"),
+        ("![x](http://y)", "!\\[x\\](http://y)"),
+        ("two\nlines", "two lines"),
+        ("`code`", "\\`code\\`"),
+        ("x" * 300, "x" * 199 + "…"),
+    ],
+)
+def test_text_of_rows_stays_in_its_cell(text: str, expected: str) -> None:
+    assert cell(text) == expected
+
+
+def test_hostile_text_makes_no_tag_in_markdown() -> None:
+    shown = [line for line in markdown(hostile()).splitlines() if not line.startswith("    ")]
+    assert not any("<script" in line or "<img" in line for line in shown)
+
+
+def test_every_scorer_and_every_way_has_a_name_for_people() -> None:
+    scorers = {path.stem for path in (SOURCE / "scorers").glob("*.py")} - {"__init__"}
+    assert scorers == set(titles.METRICS)
+    suites = {path.stem for path in (SOURCE / "suites").glob("*.py")} - {"__init__", "archive", "file", "lm_eval"}
+    assert suites == {suite for kind in titles.KINDS.values() for suite in kind.suites}
+
+
+def test_what_is_shown_in_percent_lies_between_0_and_1() -> None:
+    ranges = {name: resolve.scorer(name).range for name in titles.METRICS}
+    assert {name for name in ranges if ranges[name] == (0.0, 1.0)} - titles.PERCENT == {"rouge_1", "rouge_2", "rouge_l"}
+    assert all(ranges[name] == (0.0, 1.0) for name in titles.PERCENT)

@@ -89,3 +89,14 @@ def test_sizes_and_numbers() -> None:
     assert words.count(271 / 300, "accuracy", n=300) == "271 of 300"
     assert words.count(0.5, "f1", n=300) == ""
     assert words.difference(-0.051, "f1") == "−5.1"
+
+
+def test_the_correction_for_many_metrics_decides_and_is_said() -> None:
+    lucky = one(0.1, (0.01, 0.2), p=0.03).model_copy(update={"p_holm": 0.31})
+    assert words.verdict(lucky) == "no clear difference"
+    text = said(words.outcome(words.Headline("answers", "exact_match", lucky), split="test"))
+    assert "Chance may explain this difference (exact McNemar: p = 0.030, and 0.310 corrected" in text
+
+
+def test_a_metric_without_a_better_side_is_not_judged() -> None:
+    assert words.verdict(one(0.3, (0.2, 0.4), p=1e-6, direction="neither")) == ""

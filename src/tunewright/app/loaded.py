@@ -13,7 +13,7 @@ from tunewright.core.events import Emit
 from tunewright.core.language_model import LanguageModel
 from tunewright.core.nouns import Run
 from tunewright.models.find import FoundModel, find
-from tunewright.models.language_model import open_language_model
+from tunewright.models.language_model import BULK, open_language_model
 from tunewright.models.load import load, resolve_device
 from tunewright.models.vocabulary import resize
 from tunewright.text.chat import ChatFormat, load_chat
@@ -83,7 +83,9 @@ def models_of(project: Project, run: Run, *, base: Base) -> Loaded:
 
 
 def _opened(model: Any, base: Base, *, compiled: Path) -> LanguageModel:
-    return open_language_model(model, decode=base.chat.decode, base_digest=base.found.digest, compiled=compiled)
+    return open_language_model(
+        model, decode=base.chat.decode, limits=BULK, base_digest=base.found.digest, compiled=compiled
+    )
 
 
 def _plain(project: Project, run: Run, *, base: Base) -> Any:

@@ -191,6 +191,17 @@ class Slice(BaseModel):
     tuned_interval: Interval | None = None
 
 
+class LabelScore(BaseModel):
+    """One label's precision, recall and F1, each in [0, 1], and how many measured rows have it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    rows: int
+
+
 class Answered(BaseModel):
     """One evaluation row with every model's answer, for people and for scorers.
 
@@ -223,6 +234,8 @@ class Evaluation(Noun):
     base_prompts: dict[str, str] = Field(default_factory=dict)
     """Per suite, the name of the base's best prompt."""
     confusion: dict[str, list[list[int]]] = Field(default_factory=dict)
+    by_label: dict[str, tuple[LabelScore, ...]] = Field(default_factory=dict)
+    """As `confusion`, by "<way>.<model>"."""
     labels: tuple[str, ...] = ()
     examples: tuple[Answered, ...] = ()
     best: tuple[Answered, ...] = ()
@@ -269,3 +282,49 @@ class Verdict(Noun):
     def passed(self) -> bool:
         """True when every gate is met."""
         return all(gate.passed for gate in self.gates)
+
+
+class SamplingSettings(BaseModel):
+    """How tokens are chosen: at temperature 0 the likeliest, whatever `top_p` is, else drawn."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    temperature: float
+    top_p: float
+    repetition_penalty: float
+
+
+class TriedSettings(BaseModel):
+    """Settings of a search, and the metric over the search rows that they were asked; None: no finite number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    settings: SamplingSettings
+    rows: int
+    value: float | None
+
+
+class SamplingSearch(Noun):
+    """A search of sampling settings on validation rows, and its check on test rows. Writer: evaluate.
+
+    Lies in `evaluations/<key>/sampling.json`, the answers beside it. `tried` is the best first; `winner` the first of
+    it. `heldout` holds the winner (`tuned`) against greedy answers (`base`) on test rows; None where greedy won.
+    `search_difference` is the same difference on the search rows, where the best of many looks better than it is.
+    """
+
+    model: str
+    dataset: str
+    way: str
+    metric: str
+    direction: Literal["higher", "lower"]
+    samples: int
+    """Answers a row under settings that draw."""
+    search_rows: int
+    heldout_rows: int
+    tried: tuple[TriedSettings, ...]
+    winner: SamplingSettings
+    search_difference: float | None = None
+    heldout: Comparison | None = None
+    recommended: bool
+    verdict: str
+    answers: int
+    """Answers that were written or taken from earlier searches."""
+    seconds: float = 0.0

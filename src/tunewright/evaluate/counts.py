@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
 from tunewright.core.answers import AnsweredRow
-from tunewright.evaluate.sums import SumMetric, is_answered
+from tunewright.core.nouns import LabelScore
+from tunewright.evaluate.sums import SumMetric, has_spoken
 
 Floats = NDArray[np.float64]
-
-
-class LabelScore(NamedTuple):
-    """One label's precision, recall and F1, each in [0, 1], and how many measured rows have it."""
-
-    label: str
-    precision: float
-    recall: float
-    f1: float
-    rows: int
 
 
 def one_hot(names: Sequence[str | None], labels: Sequence[str]) -> Floats:
@@ -33,7 +22,7 @@ def one_hot(names: Sequence[str | None], labels: Sequence[str]) -> Floats:
 
 def is_classified(row: AnsweredRow) -> bool:
     """True for a row that has a label and was asked for it; a prediction of None is then a wrong one."""
-    return row.row.label is not None and (row.predicted is not None or is_answered(row))
+    return row.row.label is not None and has_spoken(row)
 
 
 def confusion(rows: Sequence[AnsweredRow], labels: Sequence[str]) -> list[list[int]]:
@@ -61,7 +50,7 @@ def per_label(rows: Sequence[AnsweredRow], labels: Sequence[str]) -> list[LabelS
     hits, predicted, true = np.split(label_sums(rows, labels).sum(axis=0)[:-1], 3)
     precision, recall, f1 = share(hits, predicted), share(hits, true), share(2 * hits, predicted + true)
     each = zip(labels, precision.tolist(), recall.tolist(), f1.tolist(), true.tolist(), strict=True)
-    return [LabelScore(name, p, r, f, rows=int(count)) for name, p, r, f, count in each]
+    return [LabelScore(label=name, precision=p, recall=r, f1=f, rows=int(count)) for name, p, r, f, count in each]
 
 
 class MacroScorer(SumMetric):

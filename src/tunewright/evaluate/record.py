@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from tunewright.core import digest
+from tunewright.core.answers import AnsweredRow
 from tunewright.core.nouns import Answered, Comparison, Evaluation, Slice
 from tunewright.evaluate.bench import Models, Task
 from tunewright.evaluate.compare import Compared, Measured
-from tunewright.evaluate.counts import confusion
+from tunewright.evaluate.counts import confusion, per_label
 from tunewright.evaluate.prompts import TRAINED
 from tunewright.evaluate.slices import extremes, side_by_side, slices
 from tunewright.evaluate.store import answers_digest
@@ -47,6 +48,7 @@ def make_record(suites: Sequence[Suite], found: Findings, *, task: Task, models:
             prompts |= {} if suite.own else {one.way: one.prompt}
             if one.way in suite.ways and (made := slices(metrics[scorers_of(suite, one.way)[0]])):
                 parts[one.way] = made
+    classified = _classified(suites, found.measured)
     shown = _shown_way(suites, found)
     best, worst = _extremes(suites, shown, task=task)
     named = {"base": models.base, "tuned": models.tuned}
@@ -61,7 +63,8 @@ def make_record(suites: Sequence[Suite], found: Findings, *, task: Task, models:
         suites=corrected(results),
         ways={suite.name: tuple(one.way for one in found.measured[suite.name]) for suite in suites},
         base_prompts=prompts,
-        confusion=_matrices(suites, found.measured, task=task),
+        confusion={name: confusion(rows, task.labels) for name, rows in classified.items()},
+        by_label={name: tuple(per_label(rows, task.labels)) for name, rows in classified.items()},
         labels=task.labels,
         examples=_drawn(every, task=task),
         best=best,
@@ -108,12 +111,10 @@ def _metrics(suite: Suite, one: Measured, *, task: Task) -> dict[str, Compared]:
     return {name: Compared(task.scorers[name], one, labels=task.labels, seed=task.options.seed) for name in names}
 
 
-def _matrices(
-    suites: Sequence[Suite], measured: Mapping[str, Sequence[Measured]], *, task: Task
-) -> dict[str, list[list[int]]]:
-    """Confusion by "<way>.<model>"."""
+def _classified(suites: Sequence[Suite], measured: Mapping[str, Sequence[Measured]]) -> dict[str, list[AnsweredRow]]:
+    """Answers that mean a label, by "<way>.<model>"."""
     ways = [one for suite in suites if suite.predicts_labels for one in measured[suite.name]]
-    return {f"{one.way}.{model}": confusion(rows, task.labels) for one in ways for model, rows in one.answers().items()}
+    return {f"{one.way}.{model}": rows for one in ways for model, rows in one.answers().items()}
 
 
 def _name(evaluation: Evaluation, measured: Sequence[Measured]) -> str:

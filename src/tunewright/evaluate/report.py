@@ -1,8 +1,12 @@
-"""The report: one HTML file that opens anywhere, for the person who decides and for the one who audits."""
+"""The report: one HTML file that opens anywhere, for the person who decides and for the one who audits.
+
+Beside it the same as Markdown, for reviews and wikis, and as JSON, for programs.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -13,12 +17,14 @@ import jinja2
 from markupsafe import Markup
 
 from tunewright.core.events import Event, StepDone, Validated
-from tunewright.core.nouns import DatasetVersion, Evaluation, Run, Verdict
+from tunewright.core.nouns import DatasetVersion, Evaluation, LabelScore, Noun, Run, Verdict
 from tunewright.core.workspace import write_bytes
-from tunewright.evaluate import pictures, words
+from tunewright.evaluate import findings, pictures, titles, words
 
-TEMPLATE = "report.html.j2"
+FOLDER = "pages"
+PAGE, TEXT = "report.html.j2", "report.md.j2"
 MOST_CONFUSIONS = 5
+_MARKS = re.compile(r"[\\`*_\[\]|>#~$]")
 
 
 @dataclass(frozen=True)
@@ -38,19 +44,69 @@ class ReportContent:
 
 
 def write_report(path: Path, *, content: ReportContent) -> Path:
-    """Write the report as one file without any outside reference; returns the path. Raises OutsideError."""
-    write_bytes(path, html(content).encode("utf-8", "replace"))
+    """Write the report as one file without any outside reference, and beside it `.md` and `.json`; returns the first.
+
+    Raises OutsideError when the disk refuses.
+    """
+    view = _view(content)
+    for ending, text in ((".md", markdown(content, view)), (".json", as_json(content))):
+        write_bytes(path.with_suffix(ending), text.encode("utf-8", "replace"))
+    write_bytes(path, html(content, view).encode("utf-8", "replace"))
     return path
 
 
-def html(content: ReportContent) -> str:
+def html(content: ReportContent, view: Mapping[str, Any] | None = None) -> str:
     """The page. Text from rows and recipes is escaped by the template, never trusted."""
+    return _environment(autoescape=True).get_template(PAGE).render(**(view or _view(content)))
+
+
+def markdown(content: ReportContent, view: Mapping[str, Any] | None = None) -> str:
+    """The same without pictures, as Markdown tables. Text from rows cannot end a cell or begin a tag."""
+    environment = _environment(autoescape=False)
+    environment.filters["cell"] = cell
+    return environment.get_template(TEXT).render(**(view or _view(content)))
+
+
+def as_json(content: ReportContent) -> str:
+    """The records behind the report, whole, and its decision in words."""
+    told = findings.findings(content.evaluation, content.verdict)
+    document = {
+        "title": content.title,
+        "decision": {"state": told.decision.state, "title": told.decision.title, "why": list(told.decision.sentences)},
+        "summary": summary(content),
+        "command": content.command,
+        "recipe": content.recipe,
+        "versions": content.versions,
+        "verdict": _dumped(content.verdict),
+        "evaluation": _dumped(content.evaluation),
+        "run": _dumped(content.run),
+        "dataset": _dumped(content.dataset),
+    }
+    return json.dumps(document, indent=1, ensure_ascii=False, default=str) + "\n"
+
+
+def _dumped(noun: Noun | None) -> Any:
+    return None if noun is None else noun.model_dump(mode="json", by_alias=True)
+
+
+def cell(text: object, length: int = 200) -> str:
+    """Text for a cell of a Markdown table: one line, no bar, no tag, no picture or link, and not too long."""
+    plain = " ".join(str(text).split())
+    shown = plain if len(plain) <= length else plain[: length - 1] + "…"
+    return _MARKS.sub(lambda mark: f"\\{mark[0]}", shown.replace("&", "&amp;").replace("<", "&lt;"))
+
+
+def _environment(*, autoescape: bool) -> jinja2.Environment:
+    pages = resources.files("tunewright.evaluate") / FOLDER
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=autoescape,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=jinja2.FunctionLoader(lambda name: pages.joinpath(name).read_text(encoding="utf-8")),
     )
-    environment.globals["words"] = words
-    source = resources.files("tunewright.evaluate").joinpath(TEMPLATE).read_text(encoding="utf-8")
-    return environment.from_string(source).render(**_view(content))
+    environment.globals |= {"words": words, "titles": titles}
+    return environment
 
 
 def _view(content: ReportContent) -> dict[str, Any]:
@@ -63,10 +119,14 @@ def _view(content: ReportContent) -> dict[str, Any]:
         "asked": asked(content),
         "receipt": receipt,
         "headline": found,
+        "told": findings.findings(evaluation, content.verdict),
+        "used": list(content.run.used.items()) if content.run else [],
         "pictures": _data_pictures(content) | _training_pictures(content.events),
         "gain": pictures.gain(found) if found and found.comparison.tuned is not None else None,
         "matrices": _matrices(evaluation) if evaluation else [],
         "confusions": _confusions(evaluation) if evaluation else [],
+        "by_label": _by_label(evaluation) if evaluation else [],
+        "shown_way": _shown_way(evaluation) if evaluation else "",
         "audit": _audit(content),
     }
 
@@ -203,6 +263,14 @@ def _confusions(evaluation: Evaluation) -> list[tuple[str, str, int]]:
         if rows and line != column
     ]
     return sorted(wrong, key=lambda mistake: (-mistake[2], mistake[0], mistake[1]))[:MOST_CONFUSIONS]
+
+
+def _by_label(evaluation: Evaluation) -> list[tuple[LabelScore, float | None]]:
+    """Each label's scores of the judged model, the lowest F1 first, with the F1 of the base at its best."""
+    way = _shown_way(evaluation)
+    judged = evaluation.by_label.get(f"{way}.tuned", evaluation.by_label.get(f"{way}.base", ()))
+    base = {one.label: one.f1 for one in evaluation.by_label.get(_base_matrix(evaluation, way), ())}
+    return sorted(((one, base.get(one.label)) for one in judged), key=lambda pair: (pair[0].f1, pair[0].label))
 
 
 def _audit(content: ReportContent) -> list[tuple[str, str]]:

@@ -25,32 +25,32 @@ UNMEASURED = math.nan
 """The value of a row that lacks what a metric needs."""
 WRITTEN = frozenset({"stop", "length"})
 """How an answer may end; one that ended by an error is no answer."""
-
-
-@runtime_checkable
-class SumScorer(Protocol):
-    """A scorer that says its metric as a function of sums over rows."""
-
-    def sums(self, rows: Sequence[AnsweredRow], labels: Sequence[str]) -> Floats:
-        """[N, K]: what each row adds; zeros for a row that is left out."""
-        ...
-
-    def value(self, sums: Floats) -> Floats:
-        """From added sums [..., K] to the metric [...]."""
-        ...
+FAILED = "error"
 
 
 class Summed(NamedTuple):
-    """A metric over some rows: their sums [N, K] and the function from added sums to the metric."""
+    """A metric over some rows: their sums [N, K] and the function from added sums [..., K] to the metric [...].
+
+    A row that is left out has sums of zeros.
+    """
 
     sums: Floats
     value: Callable[[Floats], Floats]
 
 
+@runtime_checkable
+class SumScorer(Protocol):
+    """A scorer that says its metric as a function of sums over rows; it remembers nothing of them."""
+
+    def summed(self, rows: Sequence[AnsweredRow], labels: Sequence[str]) -> Summed:
+        """What each row adds, and what becomes of the added."""
+        ...
+
+
 def summed(scorer: Scorer, rows: Sequence[AnsweredRow], *, labels: Sequence[str]) -> Summed | None:
     """Any scorer's metric as sums; None for one without sums and without a value a row (no interval)."""
     if isinstance(scorer, SumScorer):
-        return Summed(scorer.sums(rows, labels), scorer.value)
+        return scorer.summed(rows, labels)
     values = scorer.per_row(rows)
     return None if values is None else Summed(with_counts(values), ratio)
 
@@ -72,18 +72,26 @@ def is_answered(row: AnsweredRow) -> bool:
     return row.finish in WRITTEN or (row.finish == "" and bool(row.answer))
 
 
+def has_spoken(row: AnsweredRow) -> bool:
+    """True when there is an answer, or a label or choice that was taken without one."""
+    return row.predicted is not None or is_answered(row)
+
+
 def right_answers(row: AnsweredRow) -> list[str]:
     """The target and the further references of a row; none where both are empty."""
     return [text for text in (row.row.target, *row.row.details.get("references", ())) if text.strip()]
 
 
-def time_s(seconds: float | None) -> float:
-    """A measured time; NaN where none was measured, or a clock that went back gives a negative one."""
-    return seconds if seconds is not None and seconds >= 0 else UNMEASURED
+def time_s(row: AnsweredRow, seconds: float | None) -> float:
+    """A measured time of a row's answer; NaN where none was measured, an error ended it, or a clock went back."""
+    return seconds if seconds is not None and seconds >= 0 and row.finish != FAILED else UNMEASURED
 
 
-class SumMetric:
-    """A metric of the whole set of rows, given by what each row adds and what becomes of the added."""
+class Additive:
+    """A metric of the whole set of rows that is a function of sums: `summed` says what rows add and what becomes of it.
+
+    The function may depend on the rows, as where each group among them has a column.
+    """
 
     direction: Direction = "higher"
     range: tuple[float, float] = UNIT
@@ -95,6 +103,23 @@ class SumMetric:
     def per_row(self, rows: Sequence[AnsweredRow]) -> Floats | None:
         """None: the metric is no mean of rows."""
 
+    def summed(self, rows: Sequence[AnsweredRow], labels: Sequence[str]) -> Summed:
+        """What each row adds, [N, K], and the function of the added."""
+        raise NotImplementedError
+
+    def score(self, rows: Sequence[AnsweredRow], labels: Sequence[str]) -> float:
+        """The metric over all rows; not a number when none can be measured."""
+        added = self.summed(rows, labels)
+        return float(added.value(added.sums.sum(axis=0)))
+
+
+class SumMetric(Additive):
+    """One whose function is the same whatever the rows are."""
+
+    def summed(self, rows: Sequence[AnsweredRow], labels: Sequence[str]) -> Summed:
+        """What each row adds, [N, K], and `value`."""
+        return Summed(self.sums(rows, labels), self.value)
+
     def sums(self, rows: Sequence[AnsweredRow], labels: Sequence[str]) -> Floats:
         """What each row adds, [N, K]."""
         raise NotImplementedError
@@ -102,10 +127,6 @@ class SumMetric:
     def value(self, sums: Floats) -> Floats:
         """The first sum over the second, [...]."""
         return ratio(sums)
-
-    def score(self, rows: Sequence[AnsweredRow], labels: Sequence[str]) -> float:
-        """The metric over all rows; not a number when none can be measured."""
-        return float(self.value(self.sums(rows, labels).sum(axis=0)))
 
 
 class RowMean(SumMetric):

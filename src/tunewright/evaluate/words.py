@@ -5,26 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tunewright.core.nouns import Comparison, Evaluation
+from tunewright.evaluate.titles import COUNTED, PERCENT, metric_in_a_sentence
 
-PERCENT = frozenset({"accuracy", "exact_match", "precision", "recall", "f1", "token_accuracy"})
-COUNTED = frozenset({"accuracy", "exact_match"})
-METRICS = {
-    "accuracy": "Right",
-    "exact_match": "Exactly right",
-    "precision": "Precision, macro",
-    "recall": "Recall, macro",
-    "f1": "F1, macro",
-    "loss": "Loss, nats a token",
-    "perplexity": "Perplexity",
-    "token_accuracy": "Tokens right",
-}
-WAYS = {
-    "labels_best": "Against the base model’s best chance",
-    "labels_generated": "The answer that the model writes",
-    "labels_ranked": "The label that the model finds likeliest",
-    "answers": "The answer that the model writes",
-    "heldout": "How well the true answers are predicted, token by token",
-}
 ASKED = {
     "labels_generated": "writing its answer",
     "labels_ranked": "choosing the likeliest of the known labels",
@@ -87,9 +69,19 @@ def difference(value: float | None, metric: str) -> str:
     return f"{_sign(value)}{abs(100 * value):.1f}" if metric in PERCENT else f"{_sign(value)}{plain(abs(value))}"
 
 
+def amount(value: float | None, metric: str) -> str:
+    """A difference without its sign."""
+    return difference(value, metric).lstrip("+−")
+
+
 def interval(bounds: tuple[float, float] | None, metric: str) -> str:
     """ "61.7 to 72.7", in the unit of the difference; only a minus is written."""
     return NONE if bounds is None else " to ".join(difference(end, metric).replace("+", "") for end in bounds)
+
+
+def span(bounds: tuple[float, float] | None, metric: str) -> str:
+    """The interval of a value: "88.1 % to 92.4 %"."""
+    return NONE if bounds is None else " to ".join(number(end, metric) for end in bounds)
 
 
 def p_value(p: float | None) -> str:
@@ -103,15 +95,23 @@ def p_value(p: float | None) -> str:
 
 
 def verdict(comparison: Comparison) -> str:
-    """ "better", "worse" or "no clear difference", by the 95 % interval and p together; "" where neither is known."""
-    if comparison.interval is None or comparison.difference is None:
+    """ "better", "worse" or "no clear difference", by the 95 % interval and p together; "" where neither is known.
+
+    The p that counts is the one corrected for all the metrics of the evaluation, where it is known.
+    """
+    if comparison.direction == "neither" or comparison.interval is None or comparison.difference is None:
         return ""
     low, high = comparison.interval
-    chance = comparison.p is not None and comparison.p >= SURE
-    if chance or low <= 0 <= high:
+    p = judging_p(comparison)
+    if (p is not None and p >= SURE) or low <= 0 <= high:
         return "no clear difference"
     gained = (comparison.difference > 0) == (comparison.direction == "higher")
     return "better" if gained else "worse"
+
+
+def judging_p(comparison: Comparison) -> float | None:
+    """The p that a judgement goes by: corrected for all the metrics of the evaluation, where that is known."""
+    return comparison.p if comparison.p_holm is None else comparison.p_holm
 
 
 def duration(seconds: float) -> str:
@@ -154,7 +154,7 @@ def outcome(found: Headline, *, split: str) -> str:
 def _told(value: float | None, metric: str, n: int) -> str:
     if metric in COUNTED:
         return f"{count(value, metric, n=n)} right ({number(value, metric)})"
-    return f"{METRICS.get(metric, metric).lower()} {number(value, metric)}"
+    return f"{metric_in_a_sentence(metric)} {number(value, metric)}"
 
 
 def _evidence(one: Comparison, metric: str) -> str:
@@ -162,7 +162,7 @@ def _evidence(one: Comparison, metric: str) -> str:
     bounds = f", 95{SPACE}% interval {interval(one.interval, metric)}" if one.interval else ""
     test = "exact McNemar" if metric in COUNTED else "paired randomisation"
     equals = "" if one.p is not None and one.p < 0.001 else f"={SPACE}"
-    chance = "" if one.p is None else f" ({test}: p{SPACE}{equals}{p_value(one.p)})"
+    chance = "" if one.p is None else f" ({test}: p{SPACE}{equals}{p_value(one.p)}{_corrected(one)})"
     judged = {
         "better": f"Chance does not explain this gain{chance}.",
         "worse": f"The tuned model is worse, and chance does not explain it{chance}.",
@@ -170,6 +170,13 @@ def _evidence(one: Comparison, metric: str) -> str:
     }
     gap = difference(one.difference, metric).replace("+", "")
     return f"The difference is {gap}{unit}{bounds}. {judged.get(verdict(one), '')}".strip()
+
+
+def _corrected(one: Comparison) -> str:
+    """Said where the correction for many metrics changes the judgement."""
+    if one.p is None or one.p_holm is None or not one.p < SURE <= one.p_holm:
+        return ""
+    return f", and {p_value(one.p_holm)} corrected for all the metrics that were tested"
 
 
 def _sign(value: float) -> str:

@@ -37,6 +37,10 @@ from tunewright.models.wording import Decode
 CHECK_TOKENS = 24
 
 
+BULK = Limits(chunk_tokens=2048)
+"""For many answers at once where nobody waits for the first token: prompts are read in larger pieces."""
+
+
 def open_language_model(
     model: Any,
     *,

@@ -17,6 +17,7 @@ from tests.evaluate.fakes import labelled, scorers
 from tests.house.scorer_rows import EMPTY, SCENARIOS
 from tunewright.core import catalog
 from tunewright.core.answers import AnsweredRow
+from tunewright.core.nouns import LabelScore
 from tunewright.evaluate.counts import confusion, per_label
 from tunewright.evaluate.sums import summed
 
@@ -132,7 +133,7 @@ def test_an_answer_that_is_no_label_is_wrong() -> None:
     rows = [AnsweredRow(labelled("x", "heart"), "who knows", None)]
     assert scorers()["accuracy"].score(rows, ["heart"]) == 0
     assert confusion(rows, ["heart"]) == [[0, 1]]
-    assert per_label(rows, ["heart"]) == [("heart", 0.0, 0.0, 0.0, 1)]
+    assert per_label(rows, ["heart"]) == [LabelScore(label="heart", precision=0.0, recall=0.0, f1=0.0, rows=1)]
 
 
 def test_a_row_without_a_label_counts_in_no_label() -> None:
