@@ -14,7 +14,7 @@ from tunewright.data.prepare import DataParts
 from tunewright.evaluate.suite import scorers_of
 from tunewright.recipe.recipe import DataOptions, Recipe
 from tunewright.recipe.scalars import read_scalar
-from tunewright.train.settings import TrainParts
+from tunewright.train.parts import TrainParts
 
 
 def part(kind: str, options: Any) -> Any:

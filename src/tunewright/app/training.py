@@ -16,8 +16,9 @@ from tunewright.data.dataset import open_dataset
 from tunewright.models.start import start_digest, start_folder
 from tunewright.train.inputs import TrainInputs
 from tunewright.train.measure import measure, measuring_key, stored
+from tunewright.train.parts import TrainParts
 from tunewright.train.set_up import set_up
-from tunewright.train.settings import Settings, TrainParts, asks_for_measuring, effective, resolve_settings, run_key
+from tunewright.train.settings import Settings, asks_for_measuring, effective, resolve_settings, run_key
 from tunewright.train.train import train as train_model
 from tunewright.train.world import ALONE, World, joined, standing_of
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from tunewright.data.dataset import Split
 from tunewright.train.checkpoints import Checkpoint
 from tunewright.train.masters import Masters
-from tunewright.train.settings import TrainParts
+from tunewright.train.parts import TrainParts
 from tunewright.train.world import ALONE, World
 
 

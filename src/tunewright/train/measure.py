@@ -23,7 +23,7 @@ from tunewright.data.dataset import Split
 from tunewright.models.forward import pack
 from tunewright.train.bench import Bench
 from tunewright.train.meter import peak_bytes, reset_peak
-from tunewright.train.settings import TrainParts
+from tunewright.train.parts import TrainParts
 
 SMALLEST_TOKENS, LARGEST_TOKENS = 512, 65_536
 MEMORY_SHARE = 0.7

@@ -13,7 +13,7 @@ from tunewright.train.batches import check_longest
 from tunewright.train.bench import Bench
 from tunewright.train.inputs import TrainInputs
 from tunewright.train.masters import Masters
-from tunewright.train.settings import TrainParts
+from tunewright.train.parts import TrainParts
 from tunewright.train.world import World
 
 

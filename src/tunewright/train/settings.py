@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 from tunewright.core import digest
 from tunewright.core.nouns import DatasetVersion, Device, Numbers
-from tunewright.core.ports import Method, Objective, Optimiser, Schedule
 from tunewright.models.load import resolve_device, resolve_numbers
 from tunewright.recipe.recipe import Recipe
 from tunewright.recipe.training import TrainingOptions
 from tunewright.train.batches import Order
+from tunewright.train.parts import TrainParts
 
 VERSION = 2
 """Raised when the loop changes what it computes, so that old runs are not taken for new ones."""
@@ -21,15 +21,6 @@ DECIDING = frozenset({"evaluate_every", "validation_rows"})
 RESOLVED = frozenset({"learning_rate", "epochs", "max_steps", "batch_size", "micro_batch_tokens", "schedule"})
 SMALLEST_BATCH, LARGEST_BATCH = 8, 64
 """Bounds of `batch_size: auto`: below 8 updates are noisy, above 64 LoRA loses (Schulman, 2025)."""
-
-
-class TrainParts(NamedTuple):
-    """The parts of a recipe that training needs, loaded by `app.resolve`; `schedule` is never `auto` here."""
-
-    method: Method
-    objective: Objective
-    optimiser: Optimiser
-    schedule: Schedule
 
 
 class Settings(NamedTuple):

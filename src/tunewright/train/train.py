@@ -22,10 +22,10 @@ from tunewright.train.checkpoints import CheckpointStore
 from tunewright.train.inputs import TrainInputs, run_folder
 from tunewright.train.loop import Hooks, Loop
 from tunewright.train.meter import peak_bytes
+from tunewright.train.parts import TrainParts
 from tunewright.train.record import record
 from tunewright.train.samples import sampler
 from tunewright.train.set_up import set_up
-from tunewright.train.settings import TrainParts
 from tunewright.train.stop import stop_switch
 from tunewright.train.world import ALONE, World
 
