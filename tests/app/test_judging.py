@@ -20,7 +20,8 @@ from tests.evaluate.judging.people import vote_by
 from tests.evaluate.judging.scripted import answer, failure, server
 from tests.house.process import TUNEWRIGHT, watched
 from tunewright.app import flow
-from tunewright.app.judging import Asked, Found, Server, Terms, duel_of, find_evaluation, judge_by_model
+from tunewright.app.found import Found, find_evaluation
+from tunewright.app.judging import Asked, Server, Terms, duel_of, judge_by_model
 from tunewright.app.judging_people import open_session, results, serve
 from tunewright.app.project import open_project
 from tunewright.core.errors import OutsideError, UserError

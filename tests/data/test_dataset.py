@@ -45,6 +45,18 @@ def test_arrays_are_what_safetensors_reads(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["train.parquet", "train.safetensors"]
 
 
+def test_which_ids_stand_in_a_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "BLOCK_ROWS", 4)
+    write_split(tmp_path, [2] * 11)
+    split = Split(tmp_path, "train")
+    ids = {row(f"text {index}", "a").id for index in (0, 3, 4, 10)}
+    assert split.standing({*ids, row("text 11", "a").id, "nothing"}) == ids
+    assert split.standing(()) == set()
+    (tmp_path / "train.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(OutsideError, match=r"train\.parquet: this file is damaged"):
+        Split(tmp_path, "train").standing(ids)
+
+
 def test_rows_of_every_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "BLOCK_ROWS", 4)
     write_split(tmp_path, [2] * 11)

@@ -1,21 +1,18 @@
-"""The verb `judge`: which evaluation is meant, and a model that judges its answers."""
+"""The verb `judge`: which pairs are meant, and a model that judges them."""
 
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from tunewright.app.project import Timed, is_recipe, open_project, open_run
+from tunewright.app.found import Found
 from tunewright.core import digest
 from tunewright.core.errors import UserError
 from tunewright.core.events import Emit
-from tunewright.core.nouns import Evaluation, Run
-from tunewright.core.workspace import Workspace
 from tunewright.evaluate.judging.ask import Judge, put_to
 from tunewright.evaluate.judging.kept import open_kept
 from tunewright.evaluate.judging.labels import Label, read_labels
@@ -25,23 +22,11 @@ from tunewright.evaluate.judging.people.results import RECORD as PEOPLE_RECORD
 from tunewright.evaluate.judging.people.results import VOTES, People
 from tunewright.evaluate.judging.record import Judging, Setting, make_judging, write_judging
 from tunewright.evaluate.remote import RemoteModel, key_from
-from tunewright.evaluate.store import ANSWERS
-from tunewright.evaluate.store import RECORD as EVALUATION
 
 PEOPLE = "people"
 JUDGING = "judging"
 RETRIES = 2
 """Of a question; five questions that fail in a row end a round, and the same command goes on later."""
-
-
-@dataclass(frozen=True)
-class Found(Timed):
-    """An evaluation where it lies. `clock` gives seconds since 1970."""
-
-    folder: Path
-    evaluation: Evaluation
-    workspace: Workspace
-    clock: Callable[[], float] = time.time
 
 
 @dataclass(frozen=True)
@@ -73,42 +58,6 @@ class Terms:
     limits: Limits = field(default_factory=Limits)
     prices: Prices = field(default_factory=Prices)
     labels: Path | None = None
-
-
-def find_evaluation(path: Path, *, home: Path | None = None) -> Found:
-    """The evaluation of a folder below `evaluations/`; of a recipe, a run or a model, its newest.
-
-    Raises UserError when there is none.
-    """
-    folder = path.resolve()
-    if (folder / ANSWERS).exists() or (folder / EVALUATION).exists():
-        return _opened(folder, Workspace(home.expanduser().resolve() if home else folder.parent.parent))
-    if is_recipe(path):
-        project = open_project(path, home=home)
-        runs = [run for run in project.workspace.records("runs", Run) if run.recipe_file == str(project.file)]
-        return _newest(project.workspace, {run.name for run in runs}, where=path)
-    project, run = open_run(path, home=home)
-    return _newest(project.workspace, {run.name}, where=path)
-
-
-def _newest(workspace: Workspace, models: set[str], *, where: Path) -> Found:
-    for evaluation in workspace.records("evaluations", Evaluation):
-        folder = workspace.evaluations / evaluation.key
-        if evaluation.model in models and folder.is_dir():
-            return Found(folder, evaluation, workspace)
-    raise UserError("this was not evaluated yet.", where=str(where), do=f"Run: tunewright evaluate {where}")
-
-
-def _opened(folder: Path, workspace: Workspace) -> Found:
-    try:
-        text = (folder / EVALUATION).read_text(encoding="utf-8")
-        return Found(folder, Evaluation.model_validate_json(text), workspace)
-    except (OSError, UnicodeDecodeError, ValidationError) as error:
-        raise UserError(
-            "the record of this evaluation is gone or damaged.",
-            where=str(folder / EVALUATION),
-            do="Run evaluate again.",
-        ) from error
 
 
 def duel_of(found: Found, asked: Asked) -> Duel:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import uvicorn
 
-from tunewright.app.judging import PEOPLE, Found
+from tunewright.app.found import Found
+from tunewright.app.judging import PEOPLE
 from tunewright.core.errors import OutsideError
 from tunewright.core.workspace import lock
 from tunewright.evaluate.judging.pairs import Duel

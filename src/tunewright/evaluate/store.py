@@ -60,16 +60,28 @@ def write_table(path: Path, lines: Iterable[dict[str, Any]], *, schema: pa.Schem
     """Write lines as one Parquet file, whole or not at all."""
     table = pa.Table.from_pylist(list(lines), schema=schema)
     buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
+    pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
     write_bytes(path, buffer.getvalue())
 
 
 def read_answers(folder: Path) -> list[Measured]:
-    """The answers as they were scored, with their rows. Raises OutsideError when they are gone or damaged."""
+    """The answers as they were scored, with their rows; of earlier versions, which lack some fields, with defaults.
+
+    Raises OutsideError when they are gone or damaged.
+    """
+    table = _table(folder / ANSWERS)
+    try:
+        return _measured(table.to_pylist())
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(folder / ANSWERS) from error
+
+
+def _measured(lines: Iterable[dict[str, Any]]) -> list[Measured]:
+    """Lines of the file by way and model. Raises KeyError, TypeError or ValueError for what was never written so."""
     groups: dict[str, dict[str, list[AnsweredRow]]] = {}
     styles: dict[str, str] = {}
     rows: dict[tuple[str, str], Row] = {}
-    for line in _table(folder / ANSWERS).to_pylist():
+    for line in lines:
         place = (line["way"], line["row"])
         if place not in rows:
             rows[place] = row_of(line)
@@ -84,11 +96,13 @@ def read_answers(folder: Path) -> list[Measured]:
 
 def _table(path: Path) -> pa.Table:
     try:
-        return pq.read_table(path)
+        return pq.read_table(path, page_checksum_verification=True)
     except (OSError, pa.ArrowException) as error:
-        raise OutsideError(
-            "the stored answers are gone or damaged.", where=str(path), do="Run evaluate again."
-        ) from error
+        raise _damaged(path) from error
+
+
+def _damaged(path: Path) -> OutsideError:
+    return OutsideError("the stored answers are gone or damaged.", where=str(path), do="Run evaluate again.")
 
 
 def write_record(folder: Path, evaluation: Evaluation) -> Path:
@@ -148,15 +162,15 @@ def answer_of(line: dict[str, Any], row: Row) -> AnsweredRow:
         row,
         line["answer"],
         predicted=line["predicted"],
-        log_probabilities=tuple(line["log_probabilities"]),
-        greedy=tuple(line["greedy"]),
-        weights=tuple(line["weights"]),
-        tokens=tuple(line["tokens"]),
-        choices=tuple(line["choices"]),
-        finish=line["finish"],
-        seconds=line["seconds"],
-        first_token_s=line["first_token_s"],
-        bytes=line["bytes"],
+        log_probabilities=tuple(line.get("log_probabilities") or ()),
+        greedy=tuple(line.get("greedy") or ()),
+        weights=tuple(line.get("weights") or ()),
+        tokens=tuple(line.get("tokens") or ()),
+        choices=tuple(line.get("choices") or ()),
+        finish=line.get("finish") or "",
+        seconds=line.get("seconds"),
+        first_token_s=line.get("first_token_s"),
+        bytes=line.get("bytes") or 0,
     )
 
 
@@ -173,9 +187,9 @@ def _row_line(row: Row) -> dict[str, Any]:
 
 def row_of(line: dict[str, Any]) -> Row:
     """The row of a line."""
-    details: Details = json.loads(line["details"] or "{}")
+    details: Details = json.loads(line.get("details") or "{}")
     turns = tuple(json.loads(line["messages"]))
-    return Row(line["row"], turns, line["label"], line["source"] or "", line["line"] or 0, details=details)
+    return Row(line["row"], turns, line["label"], line.get("source") or "", line.get("line") or 0, details=details)
 
 
 def whole(text: str | None) -> str | None:

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 from tunewright.app.cli import options, out
 from tunewright.app.cli.late import Late
 
+evaluations = Late("tunewright.app.found")
 judging = Late("tunewright.app.judging")
 judging_people = Late("tunewright.app.judging_people")
 limits = Late("tunewright.evaluate.judging.limits")
@@ -65,7 +66,7 @@ def command(
     asked in both orders. People judge on a page of this machine, by keyboard, and never see which model is which.
     """
     refuse_others(context, OF_PEOPLE if who == "model" else OF_MODEL, who=who)
-    found = judging.find_evaluation(evaluation, home=home)
+    found = evaluations.find_evaluation(evaluation, home=home)
     duel = judging.duel_of(found, judging.Asked(way, between, seed, pairs))
     if who == "model":
         with progress.watch(quiet=quiet) as emit:
