@@ -38,6 +38,7 @@ def test_every_file_is_a_verb_and_help_lists_it(capsys: pytest.CaptureFixture[st
         "train",
         "evaluate",
         "judge",
+        "compare",
         "suites",
         "run",
         "chat",

@@ -27,6 +27,7 @@ ORDER = (
     "train",
     "evaluate",
     "judge",
+    "compare",
     "suites",
     "run",
     "chat",
