@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tunewright.data.ngrams import Index, keys_of
+from tunewright.data.ngrams import Index, covered, keys_of
 
 TEXT = st.lists(st.integers(1, 6), min_size=2, max_size=20)
 
@@ -21,17 +21,31 @@ def test_places_and_owners(rows: list[list[int]], other: list[int], common: int)
     index = Index(
         [(row, np.array(ids, np.int32)) for row, ids in enumerate(rows)], size=2, common=common, total=len(rows)
     )
-    having: dict[tuple[int, ...], list[int]] = {}
+    having: dict[tuple[int, ...], list[tuple[int, int]]] = {}
     for row, ids in enumerate(rows):
-        for gram in sorted(set(windows(ids, 2))):
-            having.setdefault(gram, []).append(row)
-    rare = {gram: owners for gram, owners in having.items() if len(owners) <= common}
-    assert index.per_row.tolist() == [sum(row in owners for owners in rare.values()) for row in range(len(rows))]
+        for offset, gram in enumerate(windows(ids, 2)):
+            having.setdefault(gram, []).append((row, offset))
+    rare = {gram: places for gram, places in having.items() if len({row for row, _at in places}) <= common}
+    words = {(row, at + step) for places in rare.values() for row, at in places for step in (0, 1)}
+    assert index.per_row.tolist() == [sum(row == one for one, _at in words) for row in range(len(rows))]
     at, grams = index.places(np.array(other, np.int32))
     assert at.tolist() == [place for place, gram in enumerate(windows(other, 2)) if gram in rare]
-    place, owners = index.owners(grams)
-    found = [owners[place == number].tolist() for number in range(len(grams))]
+    place, owners, offsets = index.owners(grams)
+    where = list(zip(owners.tolist(), offsets.tolist(), strict=True))
+    found = [[where[each] for each in np.flatnonzero(place == number)] for number in range(len(grams))]
     assert found == [rare[windows(other, 2)[offset]] for offset in at.tolist()]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 30)), max_size=40), st.integers(1, 6))
+def test_words_under_runs_that_lie_over_one_another_count_once(runs: list[tuple[int, int]], size: int) -> None:
+    groups, words = covered(
+        np.array([group for group, _at in runs], np.int64), np.array([at for _group, at in runs], np.int64), size=size
+    )
+    under: dict[int, set[int]] = {}
+    for group, at in runs:
+        under.setdefault(group, set()).update(range(at, at + size))
+    assert dict(zip(groups.tolist(), words.tolist(), strict=True)) == {key: len(value) for key, value in under.items()}
+    assert groups.tolist() == sorted(under)
 
 
 def test_keys_tell_windows_apart() -> None:

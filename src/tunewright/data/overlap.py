@@ -1,10 +1,15 @@
 """Measured rows that stand in the training rows: a test that was trained on measures memory, not skill.
 
 Two findings for each measured row. The same prompt: equal but for case, spaces and punctuation. And the share of its
-word n-grams that stand in one training row, after Brown et al., 2020 ("Language Models are Few-Shot Learners", arXiv
-2005.14165, section 4 and appendix C): 13 words an n-gram, and the whole row where it has fewer. A row is its prompt and
-its answer, one after the other, without the system turn. n-grams that stand in many measured rows are the wording of a
-prompt and say nothing about one of them; they are left out (that paper leaves out what stands in many documents).
+words that stand in runs of n words which it has in common with one training row, so that a copy in which a few words
+were changed is found. Runs of 13 words are those of Brown et al., 2020 ("Language Models are Few-Shot Learners", arXiv
+2005.14165, section 4 and appendix C); counting words and not runs is what Touvron et al., 2023 ("Llama 2", arXiv
+2307.09288, appendix A.6) do. In a row of fewer than 52 words one changed word would break most runs of 13, so there a
+run is a quarter of the row and at least 4 words; a row of fewer than 14 words is looked for whole.
+
+A row is its prompt and its answer, one after the other, without the system turn. Runs that stand in many measured rows
+are the wording of a prompt and say nothing about one of them; they are left out (the first of these papers leaves out
+what stands in many documents).
 """
 
 from __future__ import annotations
@@ -17,10 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewright.core.ports import Row
-from tunewright.data.ngrams import Ids, Index
+from tunewright.data.ngrams import Ids, Index, covered
 from tunewright.data.words import answer_text, prompt_text, rejected_text, words_of
 
 NGRAM = 13
+SHORT_WORDS, LEAST_WORDS, PARTS = 14, 4, 4
+"""A row of fewer words than the first is one run; of a longer one a run is this part of it, at least so many words."""
 BLOCK_WORDS = 1 << 18
 COMMON_ROWS, COMMON_SHARE = 10, 0.1
 """An n-gram in more measured rows than these, as a number and as a share of all, is common wording."""
@@ -30,15 +37,15 @@ COMMON_ROWS, COMMON_SHARE = 10, 0.1
 class Overlap:
     """What the training rows hold of one measured row.
 
-    `exact`: its prompt is that of a training row. `share` in [0, 1] of its `ngrams` different n-grams that stand in
-    one training row, the one that has most of them; 0 where there is no n-gram to look for. `where` is that row
-    (file:line), or the first one with the same prompt; empty when there is none.
+    `exact`: its prompt is that of a training row. `share` in [0, 1] of its `words` that stand in runs of one training
+    row, the one that has most of them; `words` are those in any run that is looked for, and the share is 0 where there
+    are none. `where` is that row (file:line), or the first one with the same prompt; empty when there is none.
     """
 
     row: Row
     exact: bool
     share: float
-    ngrams: int
+    words: int
     where: str
 
 
@@ -81,12 +88,12 @@ class Search:
         for index, row in enumerate(measured):
             ids = self._learn(index, row)
             if len(ids):
-                by_size.setdefault(min(ngram, len(ids)), []).append((index, ids))
+                by_size.setdefault(run_words(len(ids), ngram), []).append((index, ids))
         common = max(COMMON_ROWS, COMMON_SHARE * len(measured))
         self._indexes = [
             Index(rows, size=size, common=common, total=len(measured)) for size, rows in sorted(by_size.items())
         ]
-        self._grams = sum((index.per_row for index in self._indexes), np.zeros(len(measured), np.int64))
+        self._words = sum((index.per_row for index in self._indexes), np.zeros(len(measured), np.int64))
 
     def _learn(self, index: int, row: Row) -> Ids:
         """Remember the prompt; returns the numbers of the row's words."""
@@ -108,14 +115,14 @@ class Search:
             self._exact.setdefault(index, place)
 
     def look(self, block: Block) -> None:
-        """Count the n-grams of measured rows in each training row of a block; all of one measured row have one size."""
+        """Count the words of measured rows in each training row of a block; runs of one measured row have one size."""
         total = len(self._measured)
         for index in self._indexes:
             at, grams = index.places(block.ids)
             rows = np.searchsorted(block.starts, at, side="right") - 1
             rows, grams = np.unique(np.stack([rows, grams]), axis=1)
-            place, owners = index.owners(grams)
-            pairs, counts = np.unique(rows[place] * total + owners, return_counts=True)
+            place, owners, offsets = index.owners(grams)
+            pairs, counts = covered(rows[place] * total + owners, offsets, size=index.size)
             better = counts > self._hits[pairs % total]
             for pair, count in zip(pairs[better].tolist(), counts[better].tolist(), strict=True):
                 if count > self._hits[pair % total]:
@@ -127,9 +134,15 @@ class Search:
         return [self._finding(index, row) for index, row in enumerate(self._measured)]
 
     def _finding(self, index: int, row: Row) -> Overlap:
-        grams, place = int(self._grams[index]), self._exact.get(index)
-        share = int(self._hits[index]) / grams if grams else 0.0
-        return Overlap(row, place is not None, share, grams, place or self._where[index])
+        words, place = int(self._words[index]), self._exact.get(index)
+        share = int(self._hits[index]) / words if words else 0.0
+        return Overlap(row, place is not None, share, words, place or self._where[index])
+
+
+def run_words(words: int, ngram: int) -> int:
+    """Words of a run in a row of so many words; never more than `ngram`, nor than the row has."""
+    part = words if words < SHORT_WORDS else max(LEAST_WORDS, words // PARTS)
+    return min(ngram, part)
 
 
 def blocks(train: Iterable[Row], search: Search) -> Iterator[Block]:

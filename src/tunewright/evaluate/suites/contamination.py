@@ -14,12 +14,13 @@ EXACT, NEARLY, CLEAN = "exact", "nearly", "clean"
 class Work(PlainSuite):
     """Asks no model: `predicted` says whether a row stands among the training rows exactly, nearly, or not.
 
-    `answer` says where: the training row's file and line, and the share of runs of words that it shares.
+    `answer` says where: the training row's file and line, and the share of its words that stand in runs of that row.
     """
 
     name = "contamination"
     ways = ("contamination",)
     own = False
+    asks = False
 
     def examples(self, bench: Bench) -> Sample:
         """The rows of the split. Raises NotMeasured without training rows."""
@@ -35,6 +36,6 @@ class Work(PlainSuite):
         answers: list[AnsweredRow] = []
         for row, one in zip(rows, found, strict=True):
             kind = EXACT if one.exact else NEARLY if one.share >= self.options.share else CLEAN
-            told = "" if kind == CLEAN else f"{kind}: {one.where} ({one.share:.0%} of its runs of words)"
+            told = "" if kind == CLEAN else f"{kind}: {one.where} ({one.share:.0%} of its words)"
             answers.append(AnsweredRow(row, told, predicted=kind))
         return answers
