@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tunewright.app import flow, talk
+from tunewright.app import evaluating, flow, talk
 from tunewright.app.flow import Outcome
 from tunewright.app.project import Project
 from tunewright.app.project import open_project as _open_project
 from tunewright.app.talk import Talk
 from tunewright.core.events import Emit, silent
-from tunewright.core.nouns import DatasetVersion, Evaluation, Run
+from tunewright.core.nouns import DatasetVersion, Evaluation, Run, Verdict
 from tunewright.data.dataset import Dataset
 from tunewright.data.dataset import open_dataset as _open_dataset
 
@@ -29,6 +29,7 @@ __all__ = [
     "Project",
     "Talk",
     "evaluate",
+    "gates",
     "open_dataset",
     "open_project",
     "open_talk",
@@ -64,6 +65,11 @@ def train(project: Project, *, emit: Emit = silent) -> Run:
 def evaluate(project: Project, *, emit: Emit = silent) -> Evaluation:
     """Measure the tuned model beside its base."""
     return flow.evaluate(project, emit)
+
+
+def gates(project: Project, evaluation: Evaluation) -> Verdict:
+    """Whether an evaluation meets the gates of the recipe; no model is asked."""
+    return evaluating.judge(project, evaluation)
 
 
 def run(project: Project, *, emit: Emit = silent) -> Outcome:

@@ -66,9 +66,14 @@ def nearest(wrong: str, known: tuple[str, ...] | list[str]) -> str:
     return f"There is: {', '.join(known)}." if known else ""
 
 
+def singular(kind: str) -> str:
+    """One of a kind: "suite", "harness"."""
+    return kind.removesuffix("es" if kind.endswith("sses") else "s")
+
+
 def _load(kind: str, name: str, module: str) -> ModuleType:
     if name not in names(kind):
-        raise UserError(f'no {kind.removesuffix("s")} is called "{name}".', do=nearest(name, names(kind)))
+        raise UserError(f'no {singular(kind)} is called "{name}".', do=nearest(name, names(kind)))
     plugins = _plugins(kind)
     if name in plugins:
         room = "options" if ".recipe.options." in module else "work"
@@ -79,7 +84,7 @@ def _load(kind: str, name: str, module: str) -> ModuleType:
         if (error.name or "").startswith("tunewright"):
             raise
         raise OutsideError(
-            f'{kind.removesuffix("s")} "{name}" needs the package {error.name}.',
+            f'{singular(kind)} "{name}" needs the package {error.name}.',
             do=f'Install it with: pip install "tunewright[{name}]"',
         ) from error
 

@@ -43,10 +43,10 @@ def receipt(version: DatasetVersion) -> None:
         table.add_row(f"created: {reason}", f"{count:,}", "")
     table.add_row("duplicates", f"{rows.duplicate:,}", "")
     table.add_row("quarantined", f"{rows.quarantined:,}", "")
-    for reason, count in _reasons(found.sources).items():
-        table.add_row(f"  {reason}", f"{count:,}", "")
     for reason, count in rows.dropped.items():
         table.add_row(f"dropped: {reason}", f"{count:,}", "")
+    for reason, count in _reasons(found.sources).items():
+        table.add_row(f"  noted: {reason}", f"{count:,}", "", style="dim")
     table.add_row("truncated", f"{found.truncated_rows:,}", f"{tokens.truncated:,}")
     table.add_row("kept", f"{rows.kept:,}", f"{tokens.kept:,}", style="bold")
     table.add_row("  of these trained", "", f"{tokens.trained:,}")
