@@ -24,7 +24,7 @@ from tunewright.evaluate.bench import Data
 from tunewright.evaluate.evaluate import Models, Task, evaluate
 from tunewright.evaluate.respondents import Local, Watch
 from tunewright.evaluate.store import read_answers, write_verdict
-from tunewright.evaluate.suite import Bench, Reading, Respondent, scorers_of
+from tunewright.evaluate.suite import Bench, Reading, scorers_of
 from tunewright.recipe.recipe import EvaluateOptions
 from tunewright.stats.power import needed_rows, smallest_effect
 
@@ -132,7 +132,7 @@ class RunModels:
         """One count of answers for both."""
         return Watch(self.emit)
 
-    def respondent(self, role: str) -> Respondent:
+    def respondent(self, role: str) -> Local:
         """The base or the tuned model as suites ask it."""
         numbers = self.run.model.numbers.model_dump(mode="json")
         weights = [self.base.found.digest] if role == "base" else [self.base.found.digest, self.run.name]

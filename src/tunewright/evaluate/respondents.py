@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from tunewright.core import digest
 from tunewright.core.events import Emit, Progress
 from tunewright.core.language_model import GREEDY, Generated, Request, Sampling, Scored, ScoreItem
 from tunewright.core.ports import Chat
@@ -59,7 +60,7 @@ class Local:
             answers = self._opened().generate(
                 block, max_new_tokens=max_new_tokens, stop=self.chat.stop_ids, sampling=own
             )
-            written += [self._written(answer) for answer in answers]
+            written += [_written(answer, self.chat) for answer in answers]
             self.watch.add(len(block))
         return written
 
@@ -96,10 +97,59 @@ class Local:
         answer = model.generate([prompt], max_new_tokens=max_new_tokens, stop=self.chat.stop_ids)[0]
         ended = self.clock()
         self.watch.add(1)
-        return replace(self._written(answer), seconds=ended - first, first_token_s=first - began)
+        return replace(_written(answer, self.chat), seconds=ended - first, first_token_s=first - began)
 
-    def _written(self, answer: Generated) -> Written:
-        return Written(self.chat.decode(answer.tokens), answer.finish, answer.tokens, answer.log_probabilities)
+
+@dataclass(frozen=True)
+class Drawn:
+    """A model that is here, and draws each answer with settings and a seed of its own: `settings`, one a conversation.
+
+    A suite that asks `write` once for all of its rows can so be asked about many settings in one call.
+    """
+
+    model: Local
+    settings: tuple[Sampling, ...]
+
+    @property
+    def name(self) -> str:
+        """What people call the model."""
+        return self.model.name
+
+    @property
+    def chat(self) -> Chat:
+        """The model's tokenizer and template."""
+        return self.model.chat
+
+    @property
+    def identity(self) -> str:
+        """The model's, and the settings: answers drawn otherwise are kept apart."""
+        return digest.of_json([self.model.identity, [asdict(each) for each in self.settings]])
+
+    def write(self, talks: Sequence[Talk], *, max_new_tokens: int, sampling: Sampling = GREEDY) -> list[Written]:
+        """Answers in order; `sampling` gives way to `settings`. Raises ValueError when these are of another number."""
+        requests = [
+            Request(
+                tuple(self.chat.prompt_ids(talk.messages, tools=talk.tools)),
+                max_new_tokens,
+                stop=self.chat.stop_ids,
+                sampling=own,
+            )
+            for talk, own in zip(talks, self.settings, strict=True)
+        ]
+        blocks = (requests[start : start + BLOCK_ROWS] for start in range(0, len(requests), BLOCK_ROWS))
+        return [_written(answer, self.chat) for block in blocks for answer in self.model.complete(block)]
+
+    def write_alone(self, talks: Sequence[Talk], *, max_new_tokens: int) -> list[Written]:
+        """As the model does, greedy and one at a time."""
+        return self.model.write_alone(talks, max_new_tokens=max_new_tokens)
+
+    def score(self, items: Sequence[ScoreItem]) -> list[list[Scored]]:
+        """As the model does: settings change no score."""
+        return self.model.score(items)
+
+
+def _written(answer: Generated, chat: Chat) -> Written:
+    return Written(chat.decode(answer.tokens), answer.finish, answer.tokens, answer.log_probabilities)
 
 
 def _nobody(_event: object) -> None:

@@ -142,6 +142,16 @@ class Reading(Protocol):
         ...
 
 
+@runtime_checkable
+class Writes(Protocol):
+    """A suite whose model writes answers to rows of the recipe's dataset.
+
+    In each of `written_ways`, `answer` asks `write` once, one conversation a row of the sample and in its order.
+    """
+
+    written_ways: tuple[str, ...]
+
+
 class Suite(Protocol):
     """A way, or several, of asking a model about rows. Loads no model and scores nothing itself.
 

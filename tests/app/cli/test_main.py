@@ -39,6 +39,7 @@ def test_every_file_is_a_verb_and_help_lists_it(capsys: pytest.CaptureFixture[st
         "evaluate",
         "judge",
         "compare",
+        "sampling",
         "suites",
         "run",
         "chat",

@@ -28,6 +28,7 @@ ORDER = (
     "evaluate",
     "judge",
     "compare",
+    "sampling",
     "suites",
     "run",
     "chat",

@@ -14,7 +14,7 @@ class Work(PlainSuite):
     """Greedy answers, to be compared with the answers in the data."""
 
     name = "answers"
-    ways = ("answers",)
+    ways = written_ways = ("answers",)
     own = False
 
     def styles(self, offered: Sequence[Style], labels: Sequence[str]) -> tuple[Style, ...]:

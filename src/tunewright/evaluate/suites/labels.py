@@ -24,6 +24,7 @@ class Work:
 
     name = "labels"
     ways = (GENERATED, RANKED)
+    written_ways = (GENERATED,)
     predicts_labels = True
     own = False
 
