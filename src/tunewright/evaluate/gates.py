@@ -7,17 +7,20 @@ least the margin. A value without sampling error (`census`) stands for itself.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-
-import numpy as np
+from dataclasses import replace
 
 from tunewright.core.answers import Scorer
 from tunewright.core.errors import Problem
 from tunewright.core.nouns import Comparison, Evaluation, GateResult, Verdict
+from tunewright.evaluate.against import rows_against
 from tunewright.evaluate.compare import Measured
 from tunewright.recipe.gates import GateOptions
 
 SHOWN_ROWS = 10
+ROUNDING = 1e-12
+"""A bound this close to its limit, relative to the larger of 1 and the limit, lies on it: 0.4 - 0.1 is 0.3."""
 
 
 def decide(
@@ -29,7 +32,7 @@ def decide(
     key: str = "",
 ) -> Verdict:
     """What became of every gate. What was not measured, or has no number, does not pass."""
-    by_way = {one.way: one for one in answers}
+    by_way = _by_way(answers, evaluation)
     results = tuple(_decided(gate, evaluation, by_way=by_way, scorers=scorers) for gate in gates)
     return Verdict(
         name=evaluation.name,
@@ -39,6 +42,19 @@ def decide(
         evaluation=evaluation.name,
         gates=results,
     )
+
+
+def _by_way(answers: Sequence[Measured], evaluation: Evaluation) -> dict[str, Measured]:
+    """The answers by way; those of `<suite>_best` are put together again from the ways of the suite."""
+    by_way = {one.way: one for one in answers}
+    for suite, ways in evaluation.ways.items():
+        name = f"{suite}_best"
+        way, _, prompt = evaluation.base_prompts.get(name, "").partition(", ")
+        if way in by_way and ways and ways[0] in by_way:
+            chance = by_way[way]
+            base = chance.base if chance.prompt == prompt else chance.base_same_prompt
+            by_way[name] = replace(chance, way=name, prompt=prompt, base=base, tuned=by_way[ways[0]].tuned)
+    return by_way
 
 
 def way_of(gate: GateOptions, evaluation: Evaluation) -> str | None:
@@ -69,18 +85,21 @@ def _decided(
         limit=None,
     )
     if way is None:
-        why = evaluation.unmeasured.get(gate.suite, "it was not measured")
-        return closed.model_copy(update={"reason": f"{gate.suite}: {why}"})
+        return closed.model_copy(update={"reason": f"{gate.suite}: {_why(gate, evaluation)}"})
     one = evaluation.suites[way][gate.metric]
     value = one.base if one.tuned is None and "tuned" not in evaluation.names else one.tuned
     if value is None:
-        return closed.model_copy(update={"reason": "the metric is no finite number here"})
+        why = evaluation.left_out.get(way, {}).get(gate.metric, "the metric is no finite number here").rstrip(".")
+        return closed.model_copy(update={"reason": why})
     found = _held(gate, one, value=value)
     if isinstance(found, str):
         return closed.model_copy(update={"value": value, "reason": found})
     bound, limit, missing = found
     passed = missing < 0 if gate.rule == "better_than" else missing <= 0
-    rows = () if passed else _against(gate, by_way.get(way), scorers.get(gate.metric))
+    measured, scorer = by_way.get(way), scorers.get(gate.metric)
+    rows: tuple[str, ...] = ()
+    if not passed and measured is not None and scorer is not None:
+        rows = rows_against(gate, measured, scorer=scorer, labels=evaluation.labels, count=SHOWN_ROWS)
     return closed.model_copy(
         update={
             "passed": passed,
@@ -93,48 +112,55 @@ def _decided(
     )
 
 
+def _why(gate: GateOptions, evaluation: Evaluation) -> str:
+    """Why nothing of that name was measured: its own reason, or those of its ways."""
+    reasons = {
+        why for name, why in evaluation.unmeasured.items() if name == gate.suite or name.startswith(f"{gate.suite}_")
+    }
+    return "; ".join(sorted(reasons)) or "it was not measured"
+
+
 def _held(gate: GateOptions, one: Comparison, *, value: float) -> tuple[float, float, float] | str:
     """Bound, limit, and how much is missing (0 or less: nothing); or why the gate cannot be decided."""
-    if gate.rule in ("at_least", "at_most"):
-        interval = one.tuned_interval if one.tuned is not None else one.base_interval
-        if interval is None and not one.census:
-            return "there are too few rows to say how sure the value is"
-        low, high = interval or (value, value)
-        if gate.at_least is not None:
-            return low, gate.at_least, gate.at_least - low
-        limit = gate.at_most if gate.at_most is not None else value
-        return high, limit, high - limit
-    return _against_base(gate, one)
+    found = _against_base(gate, one) if gate.against_base else _against_number(gate, one, value=value)
+    if isinstance(found, str):
+        return found
+    bound, limit, missing = found
+    if not math.isfinite(missing):
+        return "the bound is no finite number here"
+    return bound, limit, 0.0 if abs(missing) <= ROUNDING * max(1.0, abs(limit)) else missing
+
+
+def _against_number(gate: GateOptions, one: Comparison, *, value: float) -> tuple[float, float, float] | str:
+    interval = one.tuned_interval if one.tuned is not None else one.base_interval
+    if interval is None and not one.census:
+        return _unsure(one, "the value")
+    low, high = interval or (value, value)
+    if gate.at_least is not None:
+        return low, gate.at_least, gate.at_least - low
+    limit = gate.at_most if gate.at_most is not None else value
+    return high, limit, high - limit
 
 
 def _against_base(gate: GateOptions, one: Comparison) -> tuple[float, float, float] | str:
     if one.direction == "neither":
         return "this metric has no better side"
-    if one.difference is None or one.base is None:
+    if one.base is None:
+        return "the metric of the base model is no finite number here"
+    if one.difference is None:
         return "there is no base model to compare with"
     if one.interval is None and not one.census:
-        return "there are too few rows to say how sure the difference is"
+        return _unsure(one, "the difference")
     low, high = one.interval or (one.difference, one.difference)
     margin = gate.margin_of(one.base)
     allowed = margin if gate.rule == "better_than" else -margin
     return (low, allowed, allowed - low) if one.direction == "higher" else (high, -allowed, high + allowed)
 
 
-def _against(gate: GateOptions, measured: Measured | None, scorer: Scorer | None) -> tuple[str, ...]:
-    """Ids of the rows that speak most against the model: the worst values, or the largest losses to the base."""
-    if measured is None or scorer is None:
-        return ()
-    judged = scorer.per_row(measured.judged())
-    if judged is None:
-        return ()
-    lower = scorer.direction == "lower" or gate.at_most is not None
-    badness = judged if lower else -judged
-    if gate.rule in ("not_worse_than", "better_than"):
-        base = scorer.per_row(measured.base)
-        badness = badness if base is None else badness - (base if lower else -base)
-    order = [int(place) for place in np.argsort(-np.nan_to_num(badness, nan=-np.inf), kind="stable")]
-    worst = [place for place in order if np.isfinite(badness[place]) and badness[place] > np.nanmin(badness)]
-    return tuple(measured.base[place].row.id for place in worst[:SHOWN_ROWS])
+def _unsure(one: Comparison, what: str) -> str:
+    if one.n < 2:
+        return f"there are too few rows to say how sure {what} is"
+    return f"this metric has no interval here, so nothing says how sure {what} is"
 
 
 def words(gate: GateOptions) -> str:
@@ -159,11 +185,9 @@ def problems(verdict: Verdict, evaluation: Evaluation) -> tuple[Problem, ...]:
 def _problem(gate: GateResult, prompts: Mapping[str, str]) -> Problem:
     if gate.value is None or gate.bound is None or gate.limit is None:
         return Problem(f"not decided: {gate.rule}; {gate.reason}.", "gates", "Measure it, or remove the gate.")
-    short = f"{gate.short_by:.4g}" if gate.short_by is not None else ""
-    what = (
-        f"not met: {gate.rule}; it is {gate.value:.4g}, the bound {gate.bound:.4g} misses {gate.limit:.4g} by {short}."
-    )
+    missed = f"misses {gate.limit:.4g} by {gate.short_by:.4g}" if gate.short_by else "lies on the limit, not beyond it"
+    what = f"not met: {gate.rule}; it is {gate.value:.4g}, the bound {gate.bound:.4g} {missed}."
     rows = ", ".join(row[:12] for row in gate.rows[:5])
     said = next((prompts[row] for row in gate.rows if row in prompts), "")
-    shown = f' First: "{said[:80]}".' if said else ""
+    shown = f' First: "{" ".join(said[:400].split())[:80]}".' if said.strip() else ""
     return Problem(what, "gates", f"Rows that speak against it: {rows}.{shown}" if rows else "")

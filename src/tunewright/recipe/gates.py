@@ -79,6 +79,11 @@ class GateOptions(Options):
         """Which of the four it is."""
         return next(rule for rule in RULES if getattr(self, rule) is not None)
 
+    @property
+    def against_base(self) -> bool:
+        """True where the model is held against the base, and not against a number."""
+        return self.rule in ("not_worse_than", "better_than")
+
     def margin_of(self, other: float) -> float:
         """The margin in the unit of the metric, where the other model's value is `other`."""
         if not isinstance(self.margin, str):
