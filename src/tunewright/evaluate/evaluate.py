@@ -13,7 +13,7 @@ from tunewright.evaluate.bench import Models, Setting, Task, set_up
 from tunewright.evaluate.compare import Measured
 from tunewright.evaluate.prompts import TRAINED, Style
 from tunewright.evaluate.record import Findings, make_record
-from tunewright.evaluate.sheets import Sheets, sheet_key
+from tunewright.evaluate.sheets import Kept, Sheets, sheet_key
 from tunewright.evaluate.store import write_answers, write_record
 from tunewright.evaluate.suite import Choosy, NotMeasured, Respondent, Sample, Suite, scorers_of
 
@@ -39,7 +39,8 @@ def evaluate(suites: Sequence[Suite], models: Models, *, task: Task, emit: Emit)
     measured stands in `unmeasured` with its reason. Raises UserError when nothing can be.
     """
     started = task.clock()
-    work = _Work(models, task, set_up(task, base=models.base), emit)
+    base = Kept(models.base, Sheets(task.sheets)) if task.sheets else models.base
+    work = _Work(models, task, set_up(task, base=base), emit)
     for suite in suites:
         _measure(suite, work)
     if not any(work.found.measured.values()):
