@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,10 @@ LENGTHS = ("short prompts", "middle prompts", "long prompts")
 
 def slices(compared: Compared) -> tuple[Slice, ...]:
     """The metric on each part of at least five rows: by label, length of the prompt, file, kept column, attribute."""
-    found: list[Slice] = []
+    return tuple(islice(_slices(compared), MOST_SLICES))
+
+
+def _slices(compared: Compared) -> Iterator[Slice]:
     for kind, values in _parts([answered.row for answered in compared.measured.base]).items():
         named = {each for each in values if each is not None}
         if not 1 < len(named) <= MOST_VALUES:
@@ -32,10 +36,7 @@ def slices(compared: Compared) -> tuple[Slice, ...]:
             if part.sum() >= FEWEST_ROWS:
                 one = compared.over(part)
                 interval = one.base_interval if compared.measured.tuned is None else one.tuned_interval
-                found.append(
-                    Slice(kind=kind, value=value, n=one.n, base=one.base, tuned=one.tuned, tuned_interval=interval)
-                )
-    return tuple(found[:MOST_SLICES])
+                yield Slice(kind=kind, value=value, n=one.n, base=one.base, tuned=one.tuned, tuned_interval=interval)
 
 
 def _parts(rows: Sequence[Row]) -> dict[str, list[str | None]]:
@@ -71,7 +72,8 @@ def extremes(scorer: Scorer, measured: Measured, *, count: int) -> tuple[list[An
     sign = -1.0 if scorer.direction == "lower" else 1.0
     ours, theirs = sign * judged, sign * base
     known = [place for place in range(len(ours)) if np.isfinite(ours[place]) and np.isfinite(theirs[place])]
-    gain = ours - theirs
+    with np.errstate(invalid="ignore"):
+        gain = ours - theirs
     best = sorted(known, key=lambda place: (-gain[place], -ours[place], place))[:count]
     worst = sorted(known, key=lambda place: (ours[place], gain[place], place))[:count]
     values = (base, judged)
