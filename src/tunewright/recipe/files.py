@@ -23,6 +23,8 @@ BUILTINS = ("smollm2-135m-instruct",)
 GGUF = b"GGUF"
 ENDINGS = {"ndjson": "jsonl", "txt": "text", "md": "text", "pq": "parquet", "feather": "arrow", "ipc": "arrow"}
 """Endings of files that are not the name of their source."""
+TEST_FILE = "test.jsonl"
+"""The file of a suite `file` that names none; a test holds it and the suite's option together."""
 WRITE_A_FILE = "Write a file or a glob, relative to the recipe's folder."
 WRITE_A_MODEL = "Write builtin:NAME, a folder, a .gguf file, or a hub name such as a/b."
 Known = Callable[[str], tuple[str, ...]]
@@ -35,9 +37,9 @@ def own_parts(kind: str) -> tuple[str, ...]:
 
 def problems(draft: Draft, known: Known) -> list[Problem]:
     """Missing files, unknown formats and metrics; `known` gives the names of a kind of part."""
-    found = [*_model(draft), *_scorers(draft, known)]
+    found = [*_model(draft), *_scorers(draft, known), *_test_files(draft, known)]
     for split in SPLITS:
-        found += _source(draft, split, known)
+        found += _source(draft, sources(draft.plain, split), key="type", known=known)
     return found
 
 
@@ -54,8 +56,18 @@ def sources(plain: dict[str, Any], split: str) -> tuple[Path, Any, Any]:
     return (*place, split, "path"), block.get("path"), block.get("type", "auto")
 
 
-def _source(draft: Draft, split: str, known: Known) -> Iterator[Problem]:
-    place, name, kind = sources(draft.plain, split)
+def _test_files(draft: Draft, known: Known) -> Iterator[Problem]:
+    """The files of suites that measure a file of the user's."""
+    for index, suite in enumerate(sequence(below(draft.plain.get("evaluate"), "suites"))):
+        block: dict[str, Any] = mapping(suite) or {"type": suite}
+        if block.get("type") == "file":
+            source = ("evaluate", "suites", index, "path"), block.get("path", TEST_FILE), block.get("format", "auto")
+            yield from _source(draft, source, key="format", known=known)
+
+
+def _source(draft: Draft, source: tuple[Path, Any, Any], *, key: str, known: Known) -> Iterator[Problem]:
+    """What is wrong with a file or glob (path of its key, name, type); `key` is where its type is named."""
+    place, name, kind = source
     if not isinstance(name, str) or not name:
         return
     files = matches(name, draft.file.parent)
@@ -67,9 +79,9 @@ def _source(draft: Draft, split: str, known: Known) -> Iterator[Problem]:
         endings = sorted(suffix for suffix, ending in found.items() if ENDINGS.get(ending, ending) not in names)
         if endings:
             what = f'the ending "{endings[0]}" does not say the format.'
-            yield Problem(what, draft.where(place), f"Add `type`, one of: {', '.join(names)}.")
+            yield Problem(what, draft.where(place), f"Add `{key}`, one of: {', '.join(names)}.")
     elif isinstance(kind, str) and kind not in names:
-        yield Problem(f'no source is called "{kind}".', draft.where((*place[:-1], "type")), near(kind, names))
+        yield Problem(f'no source is called "{kind}".', draft.where((*place[:-1], key)), near(kind, names))
 
 
 def absence(name: str, folder: FilePath) -> str:
@@ -139,6 +151,11 @@ def _scorers(draft: Draft, known: Known) -> Iterator[Problem]:
     suites = below(draft.plain.get("evaluate"), "suites")
     for index, suite in enumerate(sequence(suites)):
         for number, name in enumerate(sequence(below(suite, "scorers"))):
-            if isinstance(name, str) and name not in known("scorers"):
-                place = ("evaluate", "suites", index, "scorers", number)
-                yield Problem(f'no scorer is called "{name}".', draft.where(place), near(name, known("scorers")))
+            yield from _scorer(draft, name, ("evaluate", "suites", index, "scorers", number), known=known)
+    for index, gate in enumerate(sequence(draft.plain.get("gates"))):
+        yield from _scorer(draft, below(gate, "metric"), ("gates", index, "metric"), known=known)
+
+
+def _scorer(draft: Draft, name: Any, place: Path, *, known: Known) -> Iterator[Problem]:
+    if isinstance(name, str) and name and name not in known("scorers"):
+        yield Problem(f'no scorer is called "{name}".', draft.where(place), near(name, known("scorers")))
