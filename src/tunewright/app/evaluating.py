@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +21,7 @@ from tunewright.core.nouns import DatasetVersion, Evaluation, Run, Verdict
 from tunewright.core.workspace import Workspace
 from tunewright.data.dataset import open_dataset
 from tunewright.evaluate import gates
-from tunewright.evaluate.bench import Data
+from tunewright.evaluate.bench import Data, check_rows
 from tunewright.evaluate.evaluate import Models, Task, evaluate
 from tunewright.evaluate.respondents import Local, Watch
 from tunewright.evaluate.store import read_answers, write_verdict
@@ -50,22 +51,29 @@ class Asking:
     @property
     def room(self) -> Bench:
         """What suites find here beside rows and models."""
-        return Bench(
-            folder=self.folder,
-            archive=archives.finder(self.workspace),
-            harness=resolve.harness,
-            data_parts=resolve.data_parts,
-        )
+        return room_of(self.folder, self.workspace)
 
     @property
     def key(self) -> str:
         """What decides whether this was done before."""
         room = self.room
         files = [suite.inputs(room) for suite in self.suites if isinstance(suite, Reading)]
-        asked = [self.options.model_dump(mode="json"), [suite.options.model_dump(mode="json") for suite in self.suites]]
+        metrics = [[[way, scorers_of(suite, way)] for way in suite.ways] for suite in self.suites]
+        suites = [suite.options.model_dump(mode="json") for suite in self.suites]
+        asked = [self.options.model_dump(mode="json"), suites, metrics]
         who = [self.models.base.identity, self.models.tuned.identity if self.models.tuned else None]
         rows = [self.data.version.name, self.data.chat.digest] if self.data else []
         return digest.of_json([EVALUATION_VERSION, asked, who, rows, files, self.examples])
+
+
+def room_of(folder: Path, workspace: Workspace) -> Bench:
+    """What suites find beside rows and models, where their paths are relative to `folder`."""
+    return Bench(
+        folder=folder,
+        archive=archives.finder(workspace),
+        harness=resolve.harness,
+        data_parts=resolve.data_parts,
+    )
 
 
 def measure(asking: Asking, place: Place | Project, *, emit: Emit) -> Evaluation:
@@ -150,8 +158,22 @@ class RunModels:
         return lambda: getattr(self.loaded, role)
 
 
-def check_gates(asked: Sequence[Any], suites: Sequence[Any], *, options: EvaluateOptions) -> None:
-    """Raise UserError for a gate on something that no suite measures; before anything is trained."""
+def check(project: Project, version: DatasetVersion) -> None:
+    """Refuse what could not be measured once the model is trained, which takes long.
+
+    Raises UserError for a split without rows, a file of a suite that is not there, and a gate that nothing can meet.
+    """
+    check_rows(project.recipe.evaluate, version)
+    suites = resolve.suites(project.recipe, labels=version.labels)
+    check_gates(project.recipe.gates, suites, options=project.recipe.evaluate)
+    room = room_of(project.folder, project.workspace)
+    for suite in suites:
+        if isinstance(suite, Reading):
+            suite.inputs(room)
+
+
+def measured_names(suites: Sequence[Any], *, options: EvaluateOptions) -> dict[str, set[str]]:
+    """What a gate may name, a suite, a way or the split, with the metrics that are measured there."""
     known: dict[str, set[str]] = {}
     for suite in suites:
         for way in suite.ways:
@@ -160,6 +182,25 @@ def check_gates(asked: Sequence[Any], suites: Sequence[Any], *, options: Evaluat
                 known.setdefault(place, set()).update(metrics)
         if suite.predicts_labels and len(suite.ways) > 1:
             known[f"{suite.name}_best"] = set(suite.scorers)
+    return known
+
+
+def check_suites(suites: Sequence[Any]) -> None:
+    """Raise UserError for two suites with results of one name: the second would take the place of the first."""
+    count = Counter(name for suite in suites for name in dict.fromkeys((suite.name, *suite.ways)))
+    twice = [name for name, times in count.items() if times > 1]
+    if twice:
+        raise UserError(
+            f'two suites have results called "{twice[0]}".',
+            where="evaluate.suites",
+            do="Name a suite once; test files need names that differ.",
+        )
+
+
+def check_gates(asked: Sequence[Any], suites: Sequence[Any], *, options: EvaluateOptions) -> None:
+    """Raise UserError for a gate on something that no suite measures; before anything is trained."""
+    check_suites(suites)
+    known = measured_names(suites, options=options)
     for number, gate in enumerate(asked):
         if gate.suite not in known:
             raise UserError(
@@ -167,12 +208,20 @@ def check_gates(asked: Sequence[Any], suites: Sequence[Any], *, options: Evaluat
                 where=f"gates.{number}.suite",
                 do=f"Add the suite to evaluate.suites, or name one of: {', '.join(sorted(known))}.",
             )
+        _check_metric(gate.metric, where=f"gates.{number}.metric")
         if gate.metric not in known[gate.suite]:
             raise UserError(
                 f'a gate names the metric "{gate.metric}", which {gate.suite} does not have.',
                 where=f"gates.{number}.metric",
                 do=f"It has: {', '.join(sorted(known[gate.suite]))}.",
             )
+
+
+def _check_metric(name: str, *, where: str) -> None:
+    try:
+        resolve.scorer(name)
+    except UserError as error:
+        raise UserError(error.problems[0].what, where=where, do=error.problems[0].do) from error
 
 
 def judge(project: Project, evaluation: Evaluation) -> Verdict:

@@ -19,7 +19,6 @@ from tunewright.core.events import Emit
 from tunewright.core.nouns import DatasetVersion, Evaluation, Run, Verdict
 from tunewright.data.prepare import Inputs, dataset_key
 from tunewright.data.prepare import prepare as prepare_data
-from tunewright.evaluate.bench import check_rows
 from tunewright.evaluate.report import ReportContent, write_report
 from tunewright.models.version import is_whole
 from tunewright.text.probe import probe
@@ -118,15 +117,16 @@ def dataset_of(project: Project, run: Run, *, emit: Emit) -> DatasetVersion:
     return made
 
 
+def ready(project: Project, emit: Emit) -> DatasetVersion:
+    """Prepare if need be, and refuse before training what could not be measured after it. Raises UserError."""
+    version = prepare(project, emit)
+    evaluating.check(project, version)
+    return version
+
+
 def run(project: Project, emit: Emit) -> Outcome:
     """All of it; stages whose inputs did not change are skipped. Whether the gates are met stands in the outcome."""
-    version = prepare(project, emit)
-    check_rows(project.recipe.evaluate, version)
-    evaluating.check_gates(
-        project.recipe.gates,
-        resolve.suites(project.recipe, labels=version.labels),
-        options=project.recipe.evaluate,
-    )
+    version = ready(project, emit)
     emit(events.Note(text=evaluating.what_can_be_seen(project, version)))
     trained = train(project, emit)
     version = dataset_of(project, trained, emit=emit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import ValidationError
 
@@ -71,20 +71,31 @@ def suites(recipe: Recipe, *, labels: Sequence[str]) -> list[Any]:
 
 
 def suite_options(text: str) -> Any:
-    """Options of a suite from the command line: `general`, or `archive:set=boolq,max_rows=100`. Raises UserError."""
+    """Options of a suite from the command line: `general`, or `archive:set=boolq,max_rows=100`. Raises UserError.
+
+    A key that holds a list takes it with plus signs: `general:parts=text+tasks`.
+    """
     name, _, keys = text.partition(":")
+    options: Any = catalog.options("suites", name)
     given: dict[str, Any] = {"type": name}
     for pair in filter(None, keys.split(",")):
         key, sign, value = pair.partition("=")
         if not sign:
             raise UserError(f'"{pair}" is no key and value.', where=f"--suite {text}", do="Write KEY=VALUE.")
-        given[key.strip()] = read_scalar(value.strip())
+        field = options.model_fields.get(key.strip())
+        listed = field is not None and get_origin(field.annotation) is tuple
+        scalars = [read_scalar(each.strip()) for each in (value.split("+") if listed else [value])]
+        given[key.strip()] = scalars if listed else scalars[0]
     try:
-        return catalog.options("suites", name).model_validate(given)
+        return options.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise UserError(f"{place}: {first['msg'].lower()}.", where=f"--suite {text}") from error
+        place, key = ".".join(map(str, first["loc"])), str(first["loc"][0])
+        if first["type"] == "extra_forbidden":
+            what, do = f'there is no key "{key}" here.', catalog.nearest(key, list(options.model_fields))
+        else:
+            what, do = f"{place}: {first['msg'].lower()}.", f"More: tunewright explain evaluate.suites.{name}.{key}"
+        raise UserError(what, where=f"--suite {text}", do=do) from error
 
 
 def with_metrics(suite: Any, gates: Sequence[Any]) -> Any:

@@ -25,15 +25,19 @@ from tunewright.data.dataset import open_dataset
 from tunewright.evaluate.bench import Data
 from tunewright.evaluate.evaluate import Models
 from tunewright.evaluate.remote import RemoteModel, key_from
+from tunewright.evaluate.remote_http import SHOWN, completions_url
 from tunewright.evaluate.respondents import Local, Watch
 from tunewright.evaluate.suite import Respondent
 from tunewright.models.find import find
 from tunewright.models.language_model import open_language_model
 from tunewright.models.load import load, resolve_device, resolve_numbers
+from tunewright.recipe.files import BUILTIN, no_model
 from tunewright.recipe.recipe import EvaluateOptions, ModelOptions
 from tunewright.text.chat import load_chat
 
 ADDRESSES = ("http://", "https://")
+RECIPES = (".yaml", ".yml")
+KINDS = "Give a recipe, a run's or model's folder, a model's name, or a server: http://127.0.0.1:8080/v1#NAME"
 
 
 @dataclass(frozen=True)
@@ -64,25 +68,55 @@ class Answer:
 def evaluate(asked: Asked, emit: Emit) -> list[Answer]:
     """Measure every target on the same rows, in order; of a recipe the model is trained first if need be.
 
-    Raises UserError for a target that is none of the four kinds.
+    Raises UserError for a target that is none of the four kinds, before the first is measured.
     """
     session = _Session(asked, emit)
-    return [session.measure(target) for target in asked.targets]
+    named(asked.suites)
+    for target in asked.targets:
+        check_target(target)
+    try:
+        return [session.measure(target) for target in asked.targets]
+    finally:
+        session.close()
 
 
 def kind_of(target: str) -> str:
-    """`url`, `recipe`, `run` or `model`."""
-    if target.startswith(ADDRESSES):
+    """`url`, `recipe`, `run` or `model`. A name that ends as recipes do is meant as one, be it there or not."""
+    if target.lower().startswith(ADDRESSES):
         return "url"
     path = Path(target)
-    if path.exists() and is_recipe(path):
+    there = os.path.exists(target)  # noqa: PTH110 - pathlib's raises for names that are too long
+    if path.suffix in RECIPES or (there and is_recipe(path)):
         return "recipe"
-    if path.is_dir() and is_ours(path):
+    if there and path.is_dir() and is_ours(path):
         return "run"
     return "model"
 
 
 class _Session:
+def check_target(target: str) -> None:
+    """Raise UserError for what cannot be measured, as far as a look at its name shows."""
+    kind = kind_of(target)
+    if kind == "url":
+        url, _, model = target.partition("#")
+        completions_url(url)
+        if not model.strip():
+            raise UserError(
+                "the address does not say which model is meant.",
+                where=target,
+                do=f"Write it behind the address: {url}#NAME-OF-THE-MODEL",
+            )
+    if kind == "model" and (what := _no_target(target)):
+        raise UserError(what.replace(target, target[:SHOWN]), where=target[:SHOWN], do=KINDS)
+
+
+def _no_target(target: str) -> str:
+    """Why no model can lie behind a name; else empty."""
+    if not target.strip():
+        return "this target is empty."
+    return "" if target.startswith(BUILTIN) else no_model(target, Path.cwd())
+
+
     """The targets of one command; the first that was measured is what models without a base are held against."""
 
     def __init__(self, asked: Asked, emit: Emit) -> None:
@@ -90,6 +124,7 @@ class _Session:
         self.first: Respondent | None = None
         self.project: Project | None = None
         if asked.data is not None:
+        self.servers: list[RemoteModel] = []
             self.project = self._project(asked.data)
 
     def measure(self, target: str) -> Answer:
@@ -98,22 +133,29 @@ class _Session:
         if kind == "recipe":
             project = self._project(Path(target))
             return self._run(target, project, flow.train(project, self.emit))
+            flow.ready(project, self.emit)
         if kind == "run":
             project, run = open_run(Path(target), home=self.asked.home)
             return self._run(target, self._with_suites(project), run)
         return self._alone(target, kind)
 
     def _project(self, path: Path) -> Project:
+    def close(self) -> None:
+        """Close the connections to servers."""
+        for server in self.servers:
+            server.close()
+
         return self._with_suites(open_project(path, sets=self.asked.sets, home=self.asked.home))
 
     def _with_suites(self, project: Project) -> Project:
         """The project with the suites of the command line in place of its own."""
         if not self.asked.suites:
             return project
-        options = named(self.asked.suites)
-        kept = [gate for gate in project.recipe.gates if gate.suite in {each.type for each in options}]
-        evaluate = project.recipe.evaluate.model_copy(update={"suites": options})
-        return replace(project, recipe=project.recipe.model_copy(update={"evaluate": evaluate, "gates": tuple(kept)}))
+        evaluate = project.recipe.evaluate.model_copy(update={"suites": named(self.asked.suites)})
+        recipe = project.recipe.model_copy(update={"evaluate": evaluate})
+        known = evaluating.measured_names(resolve.suites(recipe, labels=()), options=evaluate)
+        kept = tuple(gate for gate in recipe.gates if gate.metric in known.get(gate.suite, ()))
+        return replace(project, recipe=recipe.model_copy(update={"gates": kept}))
 
     def _run(self, target: str, project: Project, run: Run) -> Answer:
         base = base_of(project, self.emit)
@@ -128,12 +170,6 @@ class _Session:
     def _alone(self, target: str, kind: str) -> Answer:
         """A model without a recipe: on the rows of the recipe that is at hand, or on suites with rows of their own."""
         project = self.project
-        workspace = project.workspace if project else archives.workspace_of(self.asked.home)
-        model = _remote(target) if kind == "url" else _local(target, workspace, self.emit)
-        base, tuned = (model, None) if self.first is None else (self.first, model)
-        self.first = self.first or model
-        options = project.recipe.evaluate if project else EvaluateOptions(suites=named(self.asked.suites))
-        data = _data(project, self.emit) if project else None
         if project is None and not self.asked.suites:
             raise UserError(
                 "nothing says what to measure: this target has no recipe.",
@@ -143,11 +179,17 @@ class _Session:
         suites = (
             resolve.suites(project.recipe, labels=data.version.labels if data else ())
             if project
+        workspace = project.workspace if project else archives.workspace_of(self.asked.home)
+        options = project.recipe.evaluate if project else EvaluateOptions(suites=named(self.asked.suites))
+        model = self._remote(target) if kind == "url" else _local(target, workspace, self.emit)
+        base, tuned = (model, None) if self.first is None else (self.first, model)
+        data = _data(project, self.emit) if project else None
             else [resolve.part("suites", each) for each in options.suites]
         )
         asking = Asking(
             options=options,
             suites=suites,
+        evaluating.check_suites(suites)
             models=Models(base, tuned),
             judged=model.identity,
             data=data,
@@ -159,8 +201,17 @@ class _Session:
         return Answer(target, evaluation, None, workspace)
 
 
+        self.first = self.first or model
 def named(suites: Sequence[str]) -> tuple[Any, ...]:
     """Options of suites by name: a name, or `name:key=value,key=value`. Raises UserError with the nearest name."""
+    def _remote(self, target: str) -> Respondent:
+        """`http://host:port/v1#model`."""
+        url, _, model = target.partition("#")
+        server = RemoteModel(url, model.strip(), key=key_from(os.environ))
+        server.watch = Watch(self.emit)
+        self.servers.append(server)
+        return server
+
     return tuple(resolve.suite_options(text) for text in suites)
 
 
@@ -168,18 +219,6 @@ def is_ours(path: Path) -> bool:
     """True for a folder below runs/ or models/ of a workspace."""
     folder = path.resolve()
     return folder.parent.name in ("runs", "models") and (folder.parent.parent / "index").is_dir()
-
-
-def _remote(target: str) -> Respondent:
-    """`http://host:port/v1#model`. Raises UserError without a model's name."""
-    url, _, model = target.partition("#")
-    if not model:
-        raise UserError(
-            "the address does not say which model is meant.",
-            where=target,
-            do=f"Write it behind the address: {url}#NAME-OF-THE-MODEL",
-        )
-    return RemoteModel(url, model, key=key_from(os.environ))
 
 
 def _local(target: str, workspace: Workspace, emit: Emit) -> Respondent:
