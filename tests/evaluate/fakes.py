@@ -51,6 +51,7 @@ class CharChat:
 
     digest = "chat"
     stop_ids = frozenset({STOP})
+    turn_end: tuple[int, ...] = (STOP,)
 
     def turn(self, message: Message) -> list[int]:
         """Tokens of one turn."""

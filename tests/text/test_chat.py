@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -152,6 +153,34 @@ def test_stop_ids_hold_the_end_of_a_turn_and_the_end_of_a_text(chats: dict[str, 
     chat = chats["chatml"]
     assert chat.stop_text == "<|im_end|>"
     assert chat.stop_ids == {chat.tokenizer.token_to_id(text) for text in ("<|im_end|>", "<|endoftext|>")}
+
+
+@pytest.mark.parametrize("ends", [[0], [0, 1], 1])
+def test_a_turn_ends_with_the_templates_own_token_however_many_end_a_text(
+    tmp_path: Path, ends: int | list[int]
+) -> None:
+    folder = write_format(tmp_path, FORMATS["chatml"])
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": ends}))
+    chat = load_chat(folder)
+    assert chat.stop_ids > set(chat.turn_end)
+    assert chat.turn_end == (chat.tokenizer.token_to_id("<|im_end|>"),)
+    tokens, weights = chat.encode((QUESTION, ANSWER), loss_on="answers")
+    assert [token for token, weight in zip(tokens.tolist(), weights, strict=True) if weight][-1:] == list(chat.turn_end)
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_every_template_ends_a_turn_with_what_is_trained(chats: dict[str, ChatFormat], name: str) -> None:
+    chat = chats[name]
+    tokens, weights = chat.encode((QUESTION, ANSWER), loss_on="answers")
+    trained = [token for token, weight in zip(tokens.tolist(), weights, strict=True) if weight]
+    assert chat.turn_end == tuple(trained[-1:])
+
+
+def test_a_template_that_ends_no_turn_ends_with_the_text(tmp_path: Path) -> None:
+    form = FORMATS["chatml"]
+    chat = load_chat(write_format(tmp_path, form._replace(template=form.template.replace("+ '<|im_end|>'", ""))))
+    assert chat.stop_text == ""
+    assert chat.turn_end == (chat.end_id,) and chat.end_id in chat.stop_ids
 
 
 def test_mistral_whose_answers_begin_with_a_space(tmp_path: Path) -> None:

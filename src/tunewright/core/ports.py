@@ -295,10 +295,15 @@ class Tracker(Protocol):
 
 
 class Chat(Protocol):
-    """A tokenizer with its chat template (room `text`)."""
+    """A tokenizer with its chat template (room `text`).
+
+    `stop_ids` end an answer when a model writes one of them. `turn_end`: the one that the template itself writes behind
+    an answer, which is what was trained; the end of a text where it writes none, empty where the model has neither.
+    """
 
     digest: str
     stop_ids: frozenset[int]
+    turn_end: tuple[int, ...]
 
     def prompt_ids(self, messages: Sequence[Message], *, tools: Sequence[dict[str, Any]] = ()) -> list[int]:
         """Tokens of a conversation up to where the assistant begins to answer."""

@@ -72,11 +72,10 @@ def answer_scores(
 ) -> list[list[Scored]]:
     """Scores of given answers to each row [N], text and stop token. Raises NotMeasured for a model that is far away."""
     chat = chat_of(model)
-    stop = min(chat.stop_ids)
     items = [
         ScoreItem(
             tuple(chat.prompt_ids(talk.messages, tools=talk.tools)),
-            tuple((*chat.encode_text(answer), stop) for answer in own),
+            tuple((*chat.encode_text(answer), *chat.turn_end) for answer in own),
         )
         for talk, own in zip(talks_of(rows, style=style, bench=bench), answers, strict=True)
     ]

@@ -12,6 +12,7 @@ from tunewright.core.answers import Scorer
 from tunewright.core.errors import UserError
 from tunewright.core.nouns import DatasetVersion
 from tunewright.core.ports import Chat, Row
+from tunewright.data.canary import is_canary
 from tunewright.evaluate.prompts import SEEN, Prompts, draw_examples
 from tunewright.evaluate.rows import Rows, Splits
 from tunewright.evaluate.suite import Bench, Respondent, Sample
@@ -118,7 +119,7 @@ def label_tokens(split: Rows, labels: Sequence[str], *, chat: Chat) -> tuple[tup
     """For each label the tokens of an answer that is this label, stop token included.
 
     Taken from an encoded row with that answer, so that they are what was trained; where there is none, the label's
-    plain tokens and a stop token.
+    plain tokens and what the template writes behind an answer.
     """
     found: dict[str, tuple[int, ...]] = {}
     for index in range(min(len(split), SEEN)):
@@ -131,8 +132,8 @@ def label_tokens(split: Rows, labels: Sequence[str], *, chat: Chat) -> tuple[tup
             tokens = _answer_tokens(split.encoded(index).tokens.tolist(), row, chat=chat)
             if tokens:
                 found[row.label] = tokens
-    stop = next((tokens[-1] for tokens in found.values()), min(chat.stop_ids))
-    return tuple(found.get(label) or (*chat.encode_text(label), stop) for label in labels)
+    stop = next((tokens[-1:] for tokens in found.values()), chat.turn_end)
+    return tuple(found.get(label) or (*chat.encode_text(label), *stop) for label in labels)
 
 
 def _answer_tokens(tokens: list[int], row: Row, *, chat: Chat) -> tuple[int, ...]:
@@ -153,14 +154,14 @@ def _split(data: Data, name: str) -> Rows | None:
 def _choosing(data: Data, options: EvaluateOptions, *, shown: Sequence[Row]) -> Sample:
     """At most 180 validation rows, drawn with the seed; training rows where those are measured or absent.
 
-    The base model never saw the training rows; the examples in its prompt are left out.
+    The base model never saw the training rows; the examples in its prompt and planted secrets are left out.
     """
     split = None if options.split == "validation" else _split(data, "validation")
     split = split or _split(data, "train") or data.splits.split(options.split)
     size = min(len(split), CHOOSING_ROWS + len(shown))
     drawn = np.sort(np.random.default_rng(options.seed).choice(len(split), size=size, replace=False)).tolist()
     known = {row.id for row in shown}
-    kept = [index for index in drawn if split.row(index).id not in known]
+    kept = [index for index in drawn if (row := split.row(index)).id not in known and not is_canary(row)]
     return Sample(split, tuple(kept[:CHOOSING_ROWS]))
 
 

@@ -47,5 +47,5 @@ def _item(chat: Chat, head: str, choices: Sequence[str]) -> ScoreItem:
     common = len(list(takewhile(lambda place: len({text[place] for text in texts}) == 1, range(shortest - 1))))
     if common:
         return ScoreItem(texts[0][:common], tuple(text[common:] for text in texts))
-    start = tuple(chat.encode_text(head)) or (min(chat.stop_ids),)
+    start = tuple(chat.encode_text(head)) or chat.turn_end
     return ScoreItem(start, tuple(tuple(chat.encode_text(choice)) for choice in choices))

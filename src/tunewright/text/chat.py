@@ -61,7 +61,8 @@ class ChatFormat:
     """Fulfils the port Chat.
 
     `stop_ids` are the ids that end an answer: the token that the template writes after an assistant turn, and the
-    model's own end-of-text ids. `stop_text` is that token's text, empty where the template writes none.
+    model's own end-of-text ids. `stop_text` is that token's text, empty where the template writes none; `turn_end` its
+    id, that of the end of a text where the template writes none, empty where there is neither.
     """
 
     def __init__(self, files: TokenizerFiles, *, today: date = FIXED_DAY) -> None:
@@ -79,6 +80,8 @@ class ChatFormat:
         self.stop_text: str = turn_end(self.template, self.tokenizer)
         own = self.tokenizer.token_to_id(self.stop_text) if self.stop_text else None
         self.stop_ids: frozenset[int] = files.stop_ids if own is None else files.stop_ids | {own}
+        ends = self.end_id if own is None else own
+        self.turn_end: tuple[int, ...] = (ends,) if ends >= 0 else ()
         self.stop_texts: tuple[str, ...] = added_texts(files, self.stop_ids)
         self.digest: str = digest.of_json([self.template_digest, files.tokenizer_digest, sorted(self.stop_ids)])
         self.control_texts = control_texts(files, self.stop_ids)

@@ -150,7 +150,7 @@ def _task_row(task: str, example: dict[str, Any]) -> Row:
 
 def _tokens(text: str, chat: Chat, *, ended: bool) -> tuple[int, ...]:
     """An answer as tokens, with the stop token where the answer ended by itself."""
-    return (*chat.encode_text(text), *((min(chat.stop_ids),) if ended else ()))
+    return (*chat.encode_text(text), *(chat.turn_end if ended else ()))
 
 
 def _distance(model: Respondent, rows: Sequence[Row], *, bench: Bench) -> list[AnsweredRow]:
