@@ -160,7 +160,8 @@ class Suite(Protocol):
     own examples, False for one that measures rows of the recipe's dataset. `options` are those of the recipe.
 
     A suite whose ways have different metrics also has `way_scorers`, metrics by way, which win over `scorers`; one of
-    which some rows may not count has `left_out` (see `Choosy`).
+    which some rows may not count has `left_out` (see `Choosy`); one that has something to say about its rows or answers
+    has `notes`, sentences for those who watch; and one that asks no model has `asks` = False.
     """
 
     options: Any
@@ -191,6 +192,7 @@ class PlainSuite:
     """What most suites have in common: the prompt as it is, every row, metrics from the options, no labels."""
 
     predicts_labels = False
+    asks = True
 
     def __init__(self, options: Any) -> None:
         self.options = options
@@ -227,12 +229,12 @@ class Fitting(Protocol):
         ...
 
 
-def measured_rows(suite: Fitting, bench: Bench) -> Sample:
-    """The rows of the recipe's split that fit a suite. Raises NotMeasured where there is none."""
+def measured_rows(suite: Fitting, bench: Bench, *, otherwise: str = "no row can be measured by this suite") -> Sample:
+    """The rows of the recipe's split that fit a suite. Raises NotMeasured where there is none: `otherwise` says why."""
     if bench.measured is None:
         raise NotMeasured("this suite measures rows of a dataset, and there is none; give a recipe or a run")
     rows = bench.measured
     kept = tuple(index for index in rows.indices if suite.fits(rows.split.row(index)))
     if not kept:
-        raise NotMeasured("no row can be measured by this suite")
+        raise NotMeasured(otherwise)
     return Sample(rows.split, kept)

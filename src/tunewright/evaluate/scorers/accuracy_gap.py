@@ -16,15 +16,15 @@ class Work(SumMetric):
     """Largest minus smallest share of right answers over the groups of `details["attribute"]`; range [0, 1].
 
     A gap of estimates is above 0 by chance alone, the more so the more groups there are: read it with its interval.
+    Rows without a right answer are left out.
     """
 
     direction = "lower"
 
     def sums(self, rows: Sequence[AnsweredRow], labels: Sequence[str]) -> NDArray[np.float64]:
         """Right answers and rows of each group, [N, 2 G]."""
-        member, said, true = groups_of(rows, labels)
-        right = (said * true).sum(axis=1, keepdims=True)
-        return np.hstack([member * right, member])
+        member, _said, _true, right, known = groups_of(rows, labels)
+        return np.hstack([member * right, member * known])
 
     def value(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """The gap, [...]."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tunewright.core.answers import AnsweredRow
-from tunewright.evaluate.scoring.by_group import groups_of, spread
-from tunewright.evaluate.sums import SumMetric
+from tunewright.evaluate.scoring.by_group import by_answer, groups_of, largest, spread
+from tunewright.evaluate.sums import Additive, Summed
 
 
-class Work(SumMetric):
+class Work(Additive):
     """Largest difference between groups in the share of rows that get one answer, over all answers; range [0, 1].
 
     Demographic parity, whatever the truth is: groups that truly differ have a gap with a perfect model, too. Source:
@@ -21,17 +22,14 @@ class Work(SumMetric):
 
     direction = "lower"
 
-    def sums(self, rows: Sequence[AnsweredRow], labels: Sequence[str]) -> NDArray[np.float64]:
+    def summed(self, rows: Sequence[AnsweredRow], labels: Sequence[str]) -> Summed:
         """Rows of each group, then those of each answer and group, [N, G + A G]."""
-        member, said, _true = groups_of(rows, labels)
-        self._groups = member.shape[1]
-        given = (said[:, :, None] * member[:, None, :]).reshape(len(rows), said.shape[1] * member.shape[1])
-        return np.hstack([member, given])
+        member, said, *_ = groups_of(rows, labels)
+        return Summed(np.hstack([member, by_answer(said, member)]), partial(_gap, groups=member.shape[1]))
 
-    def value(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The gap, [...]."""
-        rows, given = sums[..., : self._groups], sums[..., self._groups :]
-        if not self._groups or not given.shape[-1]:
-            return np.full(sums.shape[:-1], np.nan)
-        answers = given.reshape(*given.shape[:-1], -1, self._groups)
-        return spread(answers, rows[..., None, :]).max(axis=-1)
+
+def _gap(sums: NDArray[np.float64], *, groups: int) -> NDArray[np.float64]:
+    """The gap, [...]."""
+    rows, given = sums[..., :groups], sums[..., groups:]
+    answers = given.reshape(*given.shape[:-1], given.shape[-1] // max(groups, 1), groups)
+    return largest(spread(answers, np.broadcast_to(rows[..., None, :], answers.shape)))
