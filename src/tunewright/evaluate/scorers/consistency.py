@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewright.core.answers import AnsweredRow
-from tunewright.evaluate.sums import UNMEASURED, RowMean
+from tunewright.evaluate.sums import UNMEASURED, RowMean, has_spoken
 
 
 class Work(RowMean):
@@ -19,17 +19,21 @@ class Work(RowMean):
     """
 
     def per_row(self, rows: Sequence[AnsweredRow]) -> NDArray[np.float64]:
-        """1 where equal; NaN for originals and for rows whose original is not there."""
-        first: dict[str, str] = {}
-        for row in rows:
-            first.setdefault(row.row.details.get("original", ""), _said(row))
-        seen: set[str] = set()
+        """1 where equal; NaN for originals, for rows whose original is not there, and where either has no answer."""
+        first: dict[str, AnsweredRow] = {}
         values: list[float] = []
         for row in rows:
             name = row.row.details.get("original", "")
-            values.append(float(_said(row) == first[name]) if name in seen else UNMEASURED)
-            seen |= {name} if name else set()
+            values.append(_same(first[name], row) if name in first else UNMEASURED)
+            if name:
+                first.setdefault(name, row)
         return np.array(values, dtype=np.float64)
+
+
+def _same(original: AnsweredRow, changed: AnsweredRow) -> float:
+    if not (has_spoken(original) and has_spoken(changed)):
+        return UNMEASURED
+    return float(_said(original) == _said(changed))
 
 
 def _said(row: AnsweredRow) -> str:
