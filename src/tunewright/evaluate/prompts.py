@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from tunewright.core.ports import Message, Row
+from tunewright.data.canary import is_canary
 from tunewright.evaluate.rows import Rows
 
 Style = Literal["bare", "labels_listed", "examples"]
@@ -58,14 +59,17 @@ class Prompts:
 def draw_examples(split: Rows, labels: Sequence[str], *, seed: int) -> tuple[Row, ...]:
     """Twelve training rows, drawn with a seed, labels taken in turn so that each is shown as often as any other.
 
-    Together they stay below 2,048 tokens; a row that does not fit any more is passed over.
+    Together they stay below 2,048 tokens; a row that does not fit any more is passed over. A planted secret (a canary)
+    is never shown.
     """
     order = np.random.default_rng(seed).permutation(len(split))[:SEEN].tolist()
     label_of = {index: split.row(index).label for index in sorted(order)} if labels else dict.fromkeys(order)
     by_label: dict[str | None, list[int]] = defaultdict(list)
     for index in order:
         group = by_label[label_of[index]]
-        if len(group) < EXAMPLES and len(split.encoded(index).tokens) <= EXAMPLES_TOKENS // 2:
+        if len(group) >= EXAMPLES or is_canary(split.row(index)):
+            continue
+        if len(split.encoded(index).tokens) <= EXAMPLES_TOKENS // 2:
             group.append(index)
     groups = [by_label[label] for label in (labels or [None])]
     turns = [group[turn] for turn in range(EXAMPLES) for group in groups if turn < len(group)]
