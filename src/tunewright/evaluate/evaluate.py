@@ -54,10 +54,11 @@ def evaluate(suites: Sequence[Suite], models: Models, *, task: Task, emit: Emit)
 
 def _measure(suite: Suite, work: _Work) -> None:
     """One suite put to both models; what cannot be measured is noted with its reason."""
-    found = work.found
+    found, told = work.found, set[str]()
     found.measured[suite.name] = []
     try:
         rows = suite.examples(work.setting.bench)
+        _tell(suite, work, told)
         if not len(rows):
             raise NotMeasured("this suite has no examples")
     except NotMeasured as reason:
@@ -66,6 +67,7 @@ def _measure(suite: Suite, work: _Work) -> None:
     for way in suite.ways:
         try:
             measured = _Asked(suite, rows, work).way(way)
+            _tell(suite, work, told)
         except NotMeasured as reason:
             _cannot(way, reason, work)
             continue
@@ -77,6 +79,14 @@ def _measure(suite: Suite, work: _Work) -> None:
                 _cannot(way, NotMeasured("no part of it counts: the base model is not above chance"), work)
                 continue
         found.measured[suite.name].append(measured)
+
+
+def _tell(suite: Suite, work: _Work, told: set[str]) -> None:
+    """What a suite has to say about its rows or answers, each sentence once."""
+    for note in getattr(suite, "notes", ()):
+        if note not in told:
+            told.add(note)
+            work.emit(Note(text=note))
 
 
 def _cannot(name: str, reason: NotMeasured, work: _Work) -> None:
@@ -130,8 +140,11 @@ class _Asked:
         return Sample(sample.split, kept) if kept else None
 
     def ask(self, way: str, model: Respondent, *, sample: Sample, style: Style) -> list[AnsweredRow]:
-        """Answers of one model to one sample; those that were kept are not asked for again."""
-        if self.sheets is None:
+        """Answers of one model to one sample; those that were kept are not asked for again.
+
+        What comes from no model is found anew: its key says nothing of what it was found in.
+        """
+        if self.sheets is None or not getattr(self.suite, "asks", True):
             return self.suite.answer(way, model, sample=sample, style=style, bench=self.bench)
         rows = sample.rows()
         key = sheet_key(self.suite, way, model=model, rows=rows, style=style, bench=self.bench)

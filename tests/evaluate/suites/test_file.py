@@ -6,7 +6,7 @@ import csv
 import json
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.evaluate.fakes import CharChat, RuleModel, scorers, suite
+from tests.evaluate.fakes import CharChat, RuleModel, models_of, scorers, suite, task
 from tunewright.app import resolve
 from tunewright.core.answers import AnsweredRow
 from tunewright.core.errors import UserError
+from tunewright.core.events import Event, Note
+from tunewright.evaluate.evaluate import evaluate
 from tunewright.evaluate.respondents import Local
 from tunewright.evaluate.suite import Bench, NotMeasured, Sample
 
@@ -264,3 +266,15 @@ def test_what_is_in_the_file_decides_whether_it_was_measured_before(tmp_path: Pa
     assert suite("file").inputs(Desk(folder=tmp_path)) == before
     write(tmp_path / "test.jsonl", QUESTIONS[1:])
     assert suite("file").inputs(Desk(folder=tmp_path)) != before
+
+
+def test_those_who_watch_are_told_what_was_set_aside(tmp_path: Path) -> None:
+    write(tmp_path / "test.jsonl", [*QUESTIONS, QUESTIONS[0], "no JSON"])
+    seen: list[Event] = []
+    model = RuleModel(adds)
+    wanted = replace(task(tmp_path / "out"), room=Desk(folder=tmp_path))
+    found = evaluate([suite("file", path="test.jsonl")], models_of(model, model), task=wanted, emit=seen.append)
+    assert found.suites["file_test"]["exact_match"].tuned == 1
+    said = [event.text for event in seen if isinstance(event, Note)]
+    assert [text for text in said if "duplicate" in text] == ["test.jsonl: 1 exact duplicates were left out."]
+    assert len([text for text in said if "1 of 10 rows were set aside and not measured" in text]) == 1

@@ -14,9 +14,12 @@ import pytest
 from tests.evaluate.fakes import CharChat
 from tunewright.core import catalog
 from tunewright.core.errors import UserError
+from tunewright.core.events import Event, Note
 from tunewright.core.language_model import GREEDY, Generated, Request, Sampling, Scored, ScoreItem
 from tunewright.core.nouns import Numbers
 from tunewright.edge.harnesses.lm_eval import Work as LmEval
+from tunewright.evaluate.bench import Task
+from tunewright.evaluate.evaluate import Models, evaluate
 from tunewright.evaluate.respondents import Local
 from tunewright.evaluate.suite import Bench, NotMeasured, Sample
 from tunewright.evaluate.suites.lm_eval import SCORERS, Harness, Voice, Work, sampling_of
@@ -24,6 +27,7 @@ from tunewright.models.language_model import open_language_model
 from tunewright.models.load import load
 from tunewright.recipe.options.harnesses.lm_eval import Options as HarnessOptions
 from tunewright.recipe.options.suites.lm_eval import Options
+from tunewright.recipe.recipe import EvaluateOptions
 from tunewright.text.chat import load_chat
 
 TASKS = Path(__file__).parents[2] / "edge" / "harnesses" / "tasks"
@@ -84,6 +88,30 @@ def test_our_metric_is_the_tasks_own(name: str, ours: str, theirs: str, here: Lo
     _, rows = answered(suite, here)
     scorer = catalog.work("scorers", ours)(catalog.options("scorers", ours)())
     assert scorer.score(rows, ()) == pytest.approx(suite.reported["tiny"][theirs], rel=1e-9)
+
+
+def test_the_tasks_own_metrics_are_said_for_every_model(here: Local, tmp_path: Path) -> None:
+    seen: list[Event] = []
+    names = SCORERS["multiple_choice"]
+    wanted = Task(
+        options=EvaluateOptions(),
+        data=None,
+        model="m",
+        key="k",
+        folder=tmp_path,
+        made_at="",
+        clock=lambda: 0.0,
+        scorers={name: catalog.work("scorers", name)(catalog.options("scorers", name)()) for name in names},
+        room=BENCH,
+    )
+    other = Local("other", here.chat, here.open, "other")
+    found = evaluate([Work(Options(file="quiz.yaml", max_rows=6))], Models(here, other), task=wanted, emit=seen.append)
+    said = [event.text for event in seen if isinstance(event, Note)]
+    accuracy = found.suites["lm_eval_quiz"]["accuracy"].base
+    assert len(said) == 2
+    for name, text in zip(("tiny", "other"), said, strict=True):
+        assert text.startswith(f"lm_eval_quiz: lm-eval's own metrics of {name} are ")
+        assert f"acc,none {accuracy:.4f}" in text
 
 
 def test_rows_may_be_measured_in_any_order_and_more_than_once(here: Local) -> None:

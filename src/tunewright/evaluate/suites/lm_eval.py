@@ -141,7 +141,8 @@ class Work(PlainSuite):
     """One way, `lm_eval_<file name>`.
 
     `scorers` are those of every kind of task until `examples` has read the file, then those that fit it.
-    `reported` are the task's own metrics as lm-eval computes them, by name of the model that was asked last.
+    `reported` are the task's own metrics as lm-eval computes them, by name of the model, since `examples` was called;
+    `notes` say them. They are no part of the record: answers that were kept from before have our metrics alone.
     """
 
     own = True
@@ -155,6 +156,16 @@ class Work(PlainSuite):
         self.reported: dict[str, dict[str, float]] = {}
         self._task: HarnessTask | None = None
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A sentence a model with the task's own metrics."""
+        return tuple(
+            f"{self.name}: lm-eval's own metrics of {model} are "
+            f"{'; '.join(f'{name} {value:.4f}' for name, value in sorted(found.items()))}."
+            for model, found in self.reported.items()
+            if found
+        )
+
     def fits(self, row: Row) -> bool:
         """Documents of the task, which every row of the suite is."""
         return True
@@ -162,6 +173,7 @@ class Work(PlainSuite):
     def examples(self, bench: Bench) -> Sample:
         """The documents of the task. Raises NotMeasured without a file, UserError for one that cannot be used."""
         task = self._loaded(bench)
+        self.reported = {}
         if self.options.scorers == "auto":
             self.scorers = SCORERS[task.output]
         return sample_of(task.rows)
