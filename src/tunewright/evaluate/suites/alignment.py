@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tunewright.core.answers import AnsweredRow
-from tunewright.core.ports import Row
+from tunewright.core.ports import Message, Row
 from tunewright.evaluate.asking import answers_scored
 from tunewright.evaluate.prompts import Style
-from tunewright.evaluate.suite import Bench, NotMeasured, PlainSuite, Respondent, Sample, measured_rows
+from tunewright.evaluate.suite import Bench, PlainSuite, Respondent, Sample, measured_rows
 
 
 class Work(PlainSuite):
     """`choices` are the summed log-probabilities of the chosen and the rejected answer, stop tokens included.
+
+    Answers that are calls of tools are left out: their text alone is not what was preferred.
 
     Sums and not means, as in the implicit reward of DPO (Rafailov et al., 2023, arXiv 2305.18290).
     """
@@ -22,15 +24,12 @@ class Work(PlainSuite):
     own = False
 
     def fits(self, row: Row) -> bool:
-        """Pairs whose answers are one turn each."""
-        return len(row.rejected) == 1
+        """Pairs whose answers are one turn of text each."""
+        return len(row.rejected) == 1 and _is_text(row.messages[-1]) and _is_text(row.rejected[0])
 
     def examples(self, bench: Bench) -> Sample:
         """The pairs of the split. Raises NotMeasured where there is none."""
-        try:
-            found = measured_rows(self, bench)
-        except NotMeasured as reason:
-            raise NotMeasured('alignment needs preference pairs: rows of the shape "preference"') from reason
+        found = measured_rows(self, bench, otherwise='alignment needs preference pairs: rows of the shape "preference"')
         return Sample(found.split, found.indices[: self.options.max_rows])
 
     def answer(self, way: str, model: Respondent, *, sample: Sample, style: Style, bench: Bench) -> list[AnsweredRow]:
@@ -43,3 +42,7 @@ class Work(PlainSuite):
             replace(one, choices=(sum(one.log_probabilities), sum(other.log_probabilities)))
             for one, other in zip(chosen, rejected, strict=True)
         ]
+
+
+def _is_text(turn: Message) -> bool:
+    return bool(turn.get("content", "").strip()) and not turn.get("tool_calls")
