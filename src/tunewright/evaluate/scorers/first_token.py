@@ -14,4 +14,4 @@ class Work(RowMean):
 
     def one(self, row: AnsweredRow) -> float:
         """Seconds to one answer's first token."""
-        return time_s(row.first_token_s)
+        return time_s(row, row.first_token_s)

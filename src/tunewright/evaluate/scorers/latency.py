@@ -14,4 +14,4 @@ class Work(RowMean):
 
     def one(self, row: AnsweredRow) -> float:
         """Seconds of one answer."""
-        return time_s(row.seconds)
+        return time_s(row, row.seconds)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from tunewright.core.answers import AnsweredRow
+from tunewright.core.ports import Row
 from tunewright.evaluate.asking import answered, talks_of
 from tunewright.evaluate.own_rows import own_set, question
 from tunewright.evaluate.prompts import Style
-from tunewright.evaluate.suite import Bench, PlainSuite, Respondent, Sample, sample_of
+from tunewright.evaluate.suite import Bench, PlainSuite, Respondent, Sample, measured_rows, sample_of
 
 GENERAL = "general_prompts"
 
@@ -21,10 +22,15 @@ class Work(PlainSuite):
     ways = ("latency",)
     own = True
 
+    def fits(self, row: Row) -> bool:
+        """Rows with a prompt."""
+        return bool(row.prompt)
+
     def examples(self, bench: Bench) -> Sample:
-        """The first rows of the split, or general prompts."""
+        """The first rows of the split, or general prompts. Raises NotMeasured where no row has a prompt."""
         if bench.measured is not None:
-            return Sample(bench.measured.split, bench.measured.indices[: self.options.max_rows])
+            found = measured_rows(self, bench, otherwise="no row has a prompt whose answer could be timed")
+            return Sample(found.split, found.indices[: self.options.max_rows])
         return sample_of([question(each["prompt"]) for each in own_set(GENERAL)[: self.options.max_rows]])
 
     def answer(self, way: str, model: Respondent, *, sample: Sample, style: Style, bench: Bench) -> list[AnsweredRow]:
