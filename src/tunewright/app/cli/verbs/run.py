@@ -32,7 +32,7 @@ def command(path: Path, sets: tuple[str, ...], home: Path | None, quiet: bool, a
     project = projects.open_project(path, sets=sets, home=home)
     if processes > 1:
         with progress.watch(quiet=quiet) as emit:
-            flow.prepare(project, emit)
+            flow.ready(project, emit)
         words = ranks.train_words(sys.argv[1:], leave_out=["--json"])
         if code := ranks.launch(words, processes, environment=os.environ, stdout=subprocess.DEVNULL):
             sys.exit(code)
