@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tunewright.core.nouns import Comparison, DatasetVersion, Evaluation, Run, Verdict
+from tunewright.evaluate.gates import problems
 
 if TYPE_CHECKING:
     from tunewright.app.flow import Outcome
@@ -46,9 +48,13 @@ def of_evaluation(evaluation: Evaluation) -> dict[str, Any]:
     return {"evaluation": evaluation.name, "suites": suites, "unmeasured": dict(evaluation.unmeasured)}
 
 
-def of_verdict(verdict: Verdict) -> dict[str, Any]:
-    """What became of the gates."""
-    return {"passed": verdict.passed, "gates": [gate.model_dump(mode="json") for gate in verdict.gates]}
+def of_verdict(verdict: Verdict, evaluation: Evaluation) -> dict[str, Any]:
+    """What became of the gates, and a sentence in parts for each that is not met."""
+    return {
+        "passed": verdict.passed,
+        "gates": [gate.model_dump(mode="json") for gate in verdict.gates],
+        "problems": [asdict(each) for each in problems(verdict, evaluation)],
+    }
 
 
 def of_answers(answers: Sequence[Answer]) -> dict[str, Any]:
@@ -58,7 +64,7 @@ def of_answers(answers: Sequence[Answer]) -> dict[str, Any]:
 
 
 def _of_answer(answer: Answer) -> dict[str, Any]:
-    gates = of_verdict(answer.verdict) if answer.verdict and answer.verdict.gates else None
+    gates = of_verdict(answer.verdict, answer.evaluation) if answer.verdict and answer.verdict.gates else None
     return {"target": answer.target, **of_evaluation(answer.evaluation), "gates": gates}
 
 
@@ -85,6 +91,6 @@ def of_outcome(outcome: Outcome) -> dict[str, Any]:
         "data": of_dataset(outcome.dataset),
         "train": of_run(outcome.run),
         "evaluate": of_evaluation(outcome.evaluation),
-        "gates": of_verdict(outcome.verdict),
+        "gates": of_verdict(outcome.verdict, outcome.evaluation),
         "report": str(outcome.report),
     }

@@ -48,7 +48,7 @@ def command(
     else:
         for answer in answers:
             tables.answer(answer)
-    refuse([(answer.verdict, answer.evaluation) for answer in answers if answer.verdict])
+    refuse([(answer.verdict, answer.evaluation) for answer in answers if answer.verdict], as_json=as_json)
 
 
 def refuse_sets(sets: tuple[str, ...]) -> None:

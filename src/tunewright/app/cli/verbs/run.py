@@ -48,4 +48,4 @@ def command(path: Path, sets: tuple[str, ...], home: Path | None, quiet: bool, a
         out.say(f"Report: {out.shown(outcome.report)}")
         if outcome.verdict.passed:
             out.say(f"Next: tunewright chat {path}")
-    refuse([(outcome.verdict, outcome.evaluation)])
+    refuse([(outcome.verdict, outcome.evaluation)], as_json=as_json)
