@@ -239,6 +239,8 @@ def said_by_check(folder: Path, text: str, capsys: pytest.CaptureFixture[str]) -
             "[{type: file, path: rows.jsonl, format: jsnl}]",
             '4: evaluate.suites.0.format: no source is called "jsnl". Did you mean "jsonl"?',
         ),
+        ("[{type: lm_eval, file: task.yaml}]", '4: evaluate.suites.0.file: no file is called "task.yaml" here.'),
+        ("[{type: lm_eval, file: '.'}]", '4: evaluate.suites.0.file: "." is a folder.'),
     ],
 )
 def test_check_looks_for_the_files_of_suites(
@@ -249,7 +251,12 @@ def test_check_looks_for_the_files_of_suites(
 
 
 def test_check_is_content_with_a_file_that_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for suites in ("[{type: file, path: rows.jsonl}]", "[{type: file, path: '*.jsonl'}]", "[general]", "auto"):
+    for suites in (
+        "[{type: file, path: rows.jsonl}]",
+        "[{type: file, path: '*.jsonl'}]",
+        "[{type: lm_eval, file: recipe.yaml}]",
+        "auto",
+    ):
         assert said_by_check(tmp_path, f"{GOOD}evaluate: {{suites: {suites}}}\n", capsys) == []
     (tmp_path / files.TEST_FILE).write_text("{}")
     assert said_by_check(tmp_path, f"{GOOD}evaluate: {{suites: [file]}}\n", capsys) == []

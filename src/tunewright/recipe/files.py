@@ -57,12 +57,16 @@ def sources(plain: dict[str, Any], split: str) -> tuple[Path, Any, Any]:
 
 
 def _test_files(draft: Draft, known: Known) -> Iterator[Problem]:
-    """The files of suites that measure a file of the user's."""
+    """The files of suites that measure a file of the user's, or a task in one."""
     for index, suite in enumerate(sequence(below(draft.plain.get("evaluate"), "suites"))):
         block: dict[str, Any] = mapping(suite) or {"type": suite}
         if block.get("type") == "file":
             source = ("evaluate", "suites", index, "path"), block.get("path", TEST_FILE), block.get("format", "auto")
             yield from _source(draft, source, key="format", known=known)
+        task = block.get("file") if block.get("type") == "lm_eval" else None
+        if isinstance(task, str) and task and not os.path.isfile(draft.file.parent / task):  # noqa: PTH113 - as below
+            where = draft.where(("evaluate", "suites", index, "file"))
+            yield Problem(absence(task, draft.file.parent), where, "Write a file, relative to the recipe's folder.")
 
 
 def _source(draft: Draft, source: tuple[Path, Any, Any], *, key: str, known: Known) -> Iterator[Problem]:
