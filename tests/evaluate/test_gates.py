@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.evaluate.fakes import labelled
 from tests.recipe.drafts import GOOD, sentences
+from tunewright.core.answers import AnsweredRow
 from tunewright.core.nouns import Answered, Comparison, Evaluation, GateResult
-from tunewright.evaluate.gates import decide, problems
+from tunewright.evaluate.compare import Measured
+from tunewright.evaluate.gates import decide, problems, shown
+from tunewright.evaluate.own_rows import document
 from tunewright.recipe.gates import GateOptions
 
 HIGHER: dict[str, Any] = {
@@ -251,6 +256,17 @@ def test_a_sentence_says_how_much_is_missing_and_shows_a_row_in_one_line(tmp_pat
     assert problem.where == "gates"
     assert "\n" not in problem.do and 'First: "two lines long' in problem.do
     assert len(problem.do) < 250
+
+
+def test_examples_say_where_a_row_stands_what_was_asked_and_answered() -> None:
+    row = replace(labelled("wording\x1b[31m " * 50 + "the question", "heart"), source="test.csv", line=7)
+    alone = document("A pair of sentences.")
+    measured = Measured("w", "bare", [AnsweredRow(row, "")], [AnsweredRow(row, "")], [AnsweredRow(row, "skin\nand")])
+    (told,) = shown(measured, [row.id])
+    assert told.startswith('test.csv:7 "…') and told.endswith('wording [31m the question" → "skin and"')
+    assert len(told) < 120 and told.isprintable()
+    unasked = Measured("w", "bare", [AnsweredRow(alone, "")], [AnsweredRow(alone, "")], None)
+    assert shown(unasked, [alone.id]) == ('"A pair of sentences."',)
 
 
 # Gates in recipes.

@@ -255,7 +255,8 @@ class Evaluation(Noun):
 class GateResult(BaseModel):
     """What became of one gate. `value` is the tuned model's metric, `bound` what was held against `limit`.
 
-    `short_by` is how much is missing, in the unit of the metric; `rows` are ids of rows that speak against it.
+    `short_by` is how much is missing, in the unit of the metric; `rows` are ids of rows that speak against it, the
+    worst first, and `examples` the first of them for people: where it stands, what was asked, what was answered.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -270,6 +271,7 @@ class GateResult(BaseModel):
     short_by: float | None = None
     reason: str = ""
     rows: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
 
 
 class Verdict(Noun):

@@ -11,14 +11,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tunewright.core.answers import Scorer
+from tunewright.core.answers import AnsweredRow, Scorer
 from tunewright.core.errors import Problem
 from tunewright.core.nouns import Comparison, Evaluation, GateResult, Verdict
 from tunewright.evaluate.against import rows_against
 from tunewright.evaluate.compare import Measured
 from tunewright.recipe.gates import GateOptions
 
-SHOWN_ROWS = 10
+SHOWN_ROWS, SHOWN_EXAMPLES, SHOWN_LETTERS = 10, 3, 80
 ROUNDING = 1e-12
 """A bound this close to its limit, relative to the larger of 1 and the limit, lies on it: 0.4 - 0.1 is 0.3."""
 
@@ -98,8 +98,11 @@ def _decided(
     passed = missing < 0 if gate.rule == "better_than" else missing <= 0
     measured, scorer = by_way.get(way), scorers.get(gate.metric)
     rows: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
     if not passed and measured is not None and scorer is not None:
-        rows = rows_against(gate, measured, scorer=scorer, labels=evaluation.labels, count=SHOWN_ROWS)
+        count = len(measured.base) if one.census else SHOWN_ROWS  # a count names every row that it counts
+        rows = rows_against(gate, measured, scorer=scorer, labels=evaluation.labels, count=count)
+        examples = shown(measured, rows[:SHOWN_EXAMPLES])
     return closed.model_copy(
         update={
             "passed": passed,
@@ -108,6 +111,7 @@ def _decided(
             "limit": limit,
             "short_by": None if passed else missing,
             "rows": rows,
+            "examples": examples,
         }
     )
 
@@ -177,7 +181,7 @@ def words(gate: GateOptions) -> str:
 
 
 def problems(verdict: Verdict, evaluation: Evaluation) -> tuple[Problem, ...]:
-    """The gates that are not met, each as a sentence with how much is missing and where to look."""
+    """The gates that are not met, each as a sentence with how much is missing and rows that show it."""
     prompts = {one.row: one.prompt for one in (*evaluation.worst, *evaluation.examples)}
     return tuple(_problem(gate, prompts) for gate in verdict.gates if not gate.passed)
 
@@ -187,7 +191,34 @@ def _problem(gate: GateResult, prompts: Mapping[str, str]) -> Problem:
         return Problem(f"not decided: {gate.rule}; {gate.reason}.", "gates", "Measure it, or remove the gate.")
     missed = f"misses {gate.limit:.4g} by {gate.short_by:.4g}" if gate.short_by else "lies on the limit, not beyond it"
     what = f"not met: {gate.rule}; it is {gate.value:.4g}, the bound {gate.bound:.4g} {missed}."
+    return Problem(what, "gates", _rows(gate, prompts))
+
+
+def _rows(gate: GateResult, prompts: Mapping[str, str]) -> str:
+    if gate.examples:
+        more = len(gate.rows) - len(gate.examples)
+        head = "Rows that speak against it: " + "; ".join(gate.examples)
+        return f"{head}; {more} more in gates.json." if more else f"{head}."
     rows = ", ".join(row[:12] for row in gate.rows[:5])
     said = next((prompts[row] for row in gate.rows if row in prompts), "")
-    shown = f' First: "{" ".join(said[:400].split())[:80]}".' if said.strip() else ""
-    return Problem(what, "gates", f"Rows that speak against it: {rows}.{shown}" if rows else "")
+    first = f' First: "{" ".join(said[:400].split())[:80]}".' if said.strip() else ""
+    return f"Rows that speak against it: {rows}.{first}" if rows else ""
+
+
+def shown(measured: Measured, rows: Sequence[str]) -> tuple[str, ...]:
+    """Rows for people: file and line where there are any, the end of what was asked, and what was answered."""
+    found = {one.row.id: one for one in measured.judged()}
+    return tuple(_shown(found[row]) for row in rows)
+
+
+def _shown(one: AnsweredRow) -> str:
+    place = f"{one.row.source}:{one.row.line} " if one.row.line else ""
+    asked = one.row.prompt[-1].get("content", "") if one.row.prompt else one.row.target
+    said = one.answer or one.predicted or ""
+    return f"{place}{quoted(asked)}" + (f" → {quoted(said)}" if said.strip() else "")
+
+
+def quoted(text: str) -> str:
+    """The end of a text in one line, at most 80 characters that can be printed: what rows share stands before it."""
+    line = " ".join("".join(each if each.isprintable() else " " for each in text[-4 * SHOWN_LETTERS :]).split())
+    return f'"{line}"' if len(line) <= SHOWN_LETTERS else f'"…{line[-SHOWN_LETTERS:]}"'
