@@ -111,10 +111,10 @@ def lost_slices(compared: Compared, *, most: int) -> tuple[LostSlice, ...]:
     if compared.scorer.direction == "neither":
         return ()
     sign = _sign(compared)
-    parts = [
-        LostSlice(kind=one.kind, value=one.value, n=one.n, a=one.base, b=one.tuned, difference=one.tuned - one.base)
-        for one in slices.slices(compared)
-        if one.base is not None and one.tuned is not None
-    ]
-    lost = [one for one in parts if sign * one.difference < 0]
+    lost: list[LostSlice] = []
+    for kind, value, part in slices.parts([answered.row for answered in compared.measured.base]):
+        rows, found = compared.values(part)
+        a, b = found["base"], found["tuned"]
+        if a is not None and b is not None and sign * (b - a) < 0:
+            lost.append(LostSlice(kind=kind, value=value, n=rows, a=a, b=b, difference=b - a))
     return tuple(sorted(lost, key=lambda one: sign * one.difference)[:most])

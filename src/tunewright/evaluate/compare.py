@@ -82,6 +82,11 @@ class Compared:
         """The comparison over all rows."""
         return self.over(np.ones(len(self.measured.base), dtype=bool))
 
+    def values(self, part: NDArray[np.bool_]) -> tuple[int, dict[str, float | None]]:
+        """How many rows of a part, [N], can be measured, and each model's value over them; without intervals."""
+        kept = part & self.measurable
+        return int(kept.sum()), {model: self._side(model, kept).value for model in self.found}
+
     def over(self, part: NDArray[np.bool_]) -> Comparison:
         """The comparison over the rows of a part, [N]."""
         kept = part & self.measurable

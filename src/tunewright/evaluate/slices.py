@@ -27,28 +27,34 @@ def slices(compared: Compared) -> tuple[Slice, ...]:
 
 
 def _slices(compared: Compared) -> Iterator[Slice]:
-    for kind, values in _parts([answered.row for answered in compared.measured.base]).items():
+    for kind, value, part in parts([answered.row for answered in compared.measured.base]):
+        one = compared.over(part)
+        interval = one.base_interval if compared.measured.tuned is None else one.tuned_interval
+        yield Slice(kind=kind, value=value, n=one.n, base=one.base, tuned=one.tuned, tuned_interval=interval)
+
+
+def parts(rows: Sequence[Row]) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
+    """Kind, value and rows [N] of each part of at least five rows."""
+    for kind, values in _values(rows).items():
         named = {each for each in values if each is not None}
         if not 1 < len(named) <= MOST_VALUES:
             continue
         for value in sorted(named):
             part = np.array([each == value for each in values])
             if part.sum() >= FEWEST_ROWS:
-                one = compared.over(part)
-                interval = one.base_interval if compared.measured.tuned is None else one.tuned_interval
-                yield Slice(kind=kind, value=value, n=one.n, base=one.base, tuned=one.tuned, tuned_interval=interval)
+                yield kind, value, part
 
 
-def _parts(rows: Sequence[Row]) -> dict[str, list[str | None]]:
+def _values(rows: Sequence[Row]) -> dict[str, list[str | None]]:
     """By kind of slice the value of each row; None where a row has none."""
     columns = sorted({name for row in rows for name in row.details.get("columns", {})})
-    parts: dict[str, list[str | None]] = {
+    values: dict[str, list[str | None]] = {
         "label": [row.label for row in rows],
         "attribute": [row.details.get("attribute") for row in rows],
         "length": _lengths(rows),
         "file": [row.source or None for row in rows],
     }
-    return parts | {name: [row.details.get("columns", {}).get(name) for row in rows] for name in columns}
+    return values | {name: [row.details.get("columns", {}).get(name) for row in rows] for name in columns}
 
 
 def _lengths(rows: Sequence[Row]) -> list[str | None]:
