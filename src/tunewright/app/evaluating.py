@@ -29,7 +29,7 @@ from tunewright.evaluate.suite import Bench, Reading, scorers_of
 from tunewright.recipe.recipe import EvaluateOptions
 from tunewright.stats.power import needed_rows, smallest_effect
 
-EVALUATION_VERSION = 6
+EVALUATION_VERSION = 7
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from tunewright.evaluate.remote_http import SHOWN, completions_url
 from tunewright.evaluate.respondents import Local, Watch
 from tunewright.evaluate.suite import Respondent
 from tunewright.models.find import find
-from tunewright.models.language_model import open_language_model
+from tunewright.models.language_model import BULK, open_language_model
 from tunewright.models.load import load, resolve_device, resolve_numbers
 from tunewright.recipe.files import BUILTIN, no_model
 from tunewright.recipe.recipe import EvaluateOptions, ModelOptions
@@ -57,12 +57,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """One target's result; a verdict where its recipe has gates."""
+    """One target's result; a verdict and a report where it has a recipe."""
 
     target: str
     evaluation: Evaluation
     verdict: Verdict | None
     workspace: Workspace
+    report: Path | None = None
 
 
 def evaluate(asked: Asked, emit: Emit) -> list[Answer]:
@@ -70,10 +71,10 @@ def evaluate(asked: Asked, emit: Emit) -> list[Answer]:
 
     Raises UserError for a target that is none of the four kinds, before the first is measured.
     """
-    session = _Session(asked, emit)
     named(asked.suites)
     for target in asked.targets:
         check_target(target)
+    session = _Session(asked, emit)
     try:
         return [session.measure(target) for target in asked.targets]
     finally:
@@ -93,7 +94,6 @@ def kind_of(target: str) -> str:
     return "model"
 
 
-class _Session:
 def check_target(target: str) -> None:
     """Raise UserError for what cannot be measured, as far as a look at its name shows."""
     kind = kind_of(target)
@@ -117,14 +117,15 @@ def _no_target(target: str) -> str:
     return "" if target.startswith(BUILTIN) else no_model(target, Path.cwd())
 
 
+class _Session:
     """The targets of one command; the first that was measured is what models without a base are held against."""
 
     def __init__(self, asked: Asked, emit: Emit) -> None:
         self.asked, self.emit = asked, emit
         self.first: Respondent | None = None
         self.project: Project | None = None
-        if asked.data is not None:
         self.servers: list[RemoteModel] = []
+        if asked.data is not None:
             self.project = self._project(asked.data)
 
     def measure(self, target: str) -> Answer:
@@ -132,19 +133,19 @@ def _no_target(target: str) -> str:
         kind = kind_of(target)
         if kind == "recipe":
             project = self._project(Path(target))
-            return self._run(target, project, flow.train(project, self.emit))
             flow.ready(project, self.emit)
+            return self._run(target, project, flow.train(project, self.emit))
         if kind == "run":
             project, run = open_run(Path(target), home=self.asked.home)
             return self._run(target, self._with_suites(project), run)
         return self._alone(target, kind)
 
-    def _project(self, path: Path) -> Project:
     def close(self) -> None:
         """Close the connections to servers."""
         for server in self.servers:
             server.close()
 
+    def _project(self, path: Path) -> Project:
         return self._with_suites(open_project(path, sets=self.asked.sets, home=self.asked.home))
 
     def _with_suites(self, project: Project) -> Project:
@@ -165,7 +166,9 @@ def _no_target(target: str) -> str:
         self.first = self.first or asking.models.tuned
         self.project = self.project or project
         evaluation = evaluating.measure(asking, project, emit=self.emit)
-        return Answer(target, evaluation, evaluating.judge(project, evaluation), project.workspace)
+        verdict = evaluating.judge(project, evaluation)
+        report = flow.report(project, run, evaluation=evaluation, version=version, verdict=verdict)
+        return Answer(target, evaluation, verdict, project.workspace, report)
 
     def _alone(self, target: str, kind: str) -> Answer:
         """A model without a recipe: on the rows of the recipe that is at hand, or on suites with rows of their own."""
@@ -176,20 +179,20 @@ def _no_target(target: str) -> str:
                 where=target,
                 do="Name suites (--suite general), or a recipe whose rows are measured (--data recipe.yaml).",
             )
-        suites = (
-            resolve.suites(project.recipe, labels=data.version.labels if data else ())
-            if project
         workspace = project.workspace if project else archives.workspace_of(self.asked.home)
         options = project.recipe.evaluate if project else EvaluateOptions(suites=named(self.asked.suites))
         model = self._remote(target) if kind == "url" else _local(target, workspace, self.emit)
         base, tuned = (model, None) if self.first is None else (self.first, model)
         data = _data(project, self.emit) if project else None
+        suites = (
+            resolve.suites(project.recipe, labels=data.version.labels if data else ())
+            if project
             else [resolve.part("suites", each) for each in options.suites]
         )
+        evaluating.check_suites(suites)
         asking = Asking(
             options=options,
             suites=suites,
-        evaluating.check_suites(suites)
             models=Models(base, tuned),
             judged=model.identity,
             data=data,
@@ -198,12 +201,9 @@ def _no_target(target: str) -> str:
         )
         place = project or Place(workspace)
         evaluation = evaluating.measure(asking, place, emit=self.emit)
+        self.first = self.first or model
         return Answer(target, evaluation, None, workspace)
 
-
-        self.first = self.first or model
-def named(suites: Sequence[str]) -> tuple[Any, ...]:
-    """Options of suites by name: a name, or `name:key=value,key=value`. Raises UserError with the nearest name."""
     def _remote(self, target: str) -> Respondent:
         """`http://host:port/v1#model`."""
         url, _, model = target.partition("#")
@@ -212,6 +212,9 @@ def named(suites: Sequence[str]) -> tuple[Any, ...]:
         self.servers.append(server)
         return server
 
+
+def named(suites: Sequence[str]) -> tuple[Any, ...]:
+    """Options of suites by name: a name, or `name:key=value,key=value`. Raises UserError with the nearest name."""
     return tuple(resolve.suite_options(text) for text in suites)
 
 
@@ -230,7 +233,9 @@ def _local(target: str, workspace: Workspace, emit: Emit) -> Respondent:
 
     def opened() -> Any:
         model = load(found.path, numbers=numbers, device=resolve_device("auto"))
-        return open_language_model(model, decode=chat.decode, base_digest=found.digest, compiled=workspace.compiled)
+        return open_language_model(
+            model, decode=chat.decode, limits=BULK, base_digest=found.digest, compiled=workspace.compiled
+        )
 
     identity = digest.of_json([[found.digest], numbers.model_dump(mode="json"), chat.digest])
     return Local(target, chat, opened, identity, Watch(emit), context_tokens=found.context_tokens)

@@ -202,7 +202,7 @@ def _part(value: Any) -> str:
     keys = [
         f"{key.replace('_', ' ')} {_plain(item)}"
         for key, item in value.items()
-        if key not in ("type", "version") and item is not None and not isinstance(item, Mapping)
+        if key not in ("type", "version") and item not in (None, "", [], ()) and not isinstance(item, Mapping)
     ]
     return f"{value.get('type', '')} ({', '.join(keys)})" if keys else str(value.get("type", ""))
 

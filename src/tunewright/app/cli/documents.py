@@ -65,7 +65,8 @@ def of_answers(answers: Sequence[Answer]) -> dict[str, Any]:
 
 def _of_answer(answer: Answer) -> dict[str, Any]:
     gates = of_verdict(answer.verdict, answer.evaluation) if answer.verdict and answer.verdict.gates else None
-    return {"target": answer.target, **of_evaluation(answer.evaluation), "gates": gates}
+    report = {"report": str(answer.report)} if answer.report else {}
+    return {"target": answer.target, **of_evaluation(answer.evaluation), "gates": gates} | report
 
 
 def of_comparison(comparison: Comparison) -> dict[str, Any]:

@@ -48,6 +48,8 @@ def command(
     else:
         for answer in answers:
             tables.answer(answer)
+            if answer.report:
+                out.say(f"Report: {out.shown(answer.report)}")
     refuse([(answer.verdict, answer.evaluation) for answer in answers if answer.verdict], as_json=as_json)
 
 
