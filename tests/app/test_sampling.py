@@ -112,7 +112,7 @@ def test_the_command_gives_one_document_or_a_table(recipe: Path, capsys: pytest.
     assert main(words) == 0
     shown = capsys.readouterr().out
     assert "labels_generated: accuracy on validation rows, higher is better" in shown
-    assert "Keep greedy: none of 20 other settings did better on 4 validation rows." in shown
+    assert "Keep plain greedy: none of 20 other settings did better on 4 validation rows." in shown
     assert "generation_config" not in shown
 
 
@@ -181,9 +181,9 @@ def test_recommended_settings_are_shown_with_their_optimism_and_lines_to_copy(
 
 
 def test_nothing_is_offered_to_copy_where_greedy_stays(capsys: pytest.CaptureFixture[str]) -> None:
-    kept = record(recommended=False, verdict="Keep greedy: no.")
+    kept = record(recommended=False, verdict="Keep plain greedy: no.")
     sampling_tables.search(kept, Path("f"))
     shown = capsys.readouterr().out
-    assert "Keep greedy: no." in shown and "test rows, held out" in shown
+    assert "Keep plain greedy: no." in shown and "test rows, held out" in shown
     assert "extra_body" not in shown and "do_sample" not in shown
     assert sampling_tables.document(kept, Path("f"))["request"] is None

@@ -165,7 +165,7 @@ def test_luck_is_not_recommended_and_the_best_of_many_looks_better_than_it_is(tm
     assert on_search > 0.08
     assert abs(on_heldout) < on_search / 2
     refused = next(record for record in checked if not record.recommended)
-    assert refused.verdict.startswith("Keep greedy, not ") and "95 % interval -" in refused.verdict
+    assert refused.verdict.startswith("Keep plain greedy, not ") and "95 % interval -" in refused.verdict
 
 
 def test_the_same_seed_gives_the_same_record_and_another_one_other_rows(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_tie_keeps_greedy_and_asks_no_test_row(tmp_path: Path) -> None:
     record = Setting(model, tmp_path).done()
     assert record.winner == noted(GREEDY)
     assert (record.recommended, record.heldout, record.search_difference) == (False, None, 0.0)
-    assert record.verdict == "Keep greedy: none of 20 other settings did better on 64 validation rows."
+    assert record.verdict == "Keep plain greedy: none of 20 other settings did better on 64 validation rows."
     assert not any("case 5" in prompt for prompt in model.prompts)
 
 
@@ -289,7 +289,7 @@ def test_a_metric_that_is_no_number_on_test_rows_recommends_nothing(tmp_path: Pa
     given["test"] = FakeSplit([Row(row.id, (*row.prompt, {"role": "assistant", "content": ""})) for row in rows])
     record = found(planted, tmp_path, given=given)
     assert not record.recommended
-    assert record.verdict.startswith("Keep greedy: exact_match is no number on the test rows, so temperature 0.7")
+    assert record.verdict.startswith("Keep plain greedy: exact_match is no number on the test rows, so temperature 0.7")
 
 
 def test_too_few_test_rows_recommend_nothing(tmp_path: Path) -> None:

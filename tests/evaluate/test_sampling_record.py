@@ -21,8 +21,8 @@ SURE, UNSURE, WORSE = (0.01, 0.2), (-0.01, 0.2), (-0.2, -0.01)
     [
         ("rouge_l", SURE, "Use temperature 1: on 40 test rows it changes rouge_l by +0.1 (95 % interval +0.01 to "
          "+0.2)."),
-        ("rouge_l", UNSURE, "Keep greedy, not temperature 1: on 40 test rows it changes rouge_l by +0.1 (95 % interval "
-         "-0.01 to +0.2), which is not surely a gain."),
+        ("rouge_l", UNSURE, "Keep plain greedy, not temperature 1: on 40 test rows it changes rouge_l by +0.1 (95 % "
+         "interval -0.01 to +0.2), which is not surely a gain."),
         ("rouge_l", (0.0, 0.2), "which is not surely a gain."),
         ("rouge_l", WORSE, "which is worse."),
         ("rouge_l", None, "and there are too few to say how sure that is."),
@@ -44,18 +44,18 @@ def test_only_a_whole_interval_on_the_better_side_is_recommended(
 
 def test_what_was_not_checked_or_has_no_number_is_not_recommended(tmp_path: Path) -> None:
     trial = Setting(Scripted(alike), tmp_path).parts()[0]
-    told = (False, "Keep greedy: none of 20 other settings did better on 64 validation rows.")
+    told = (False, "Keep plain greedy: none of 20 other settings did better on 64 validation rows.")
     assert decide(trial, GREEDY, comparison=None, settings=21, rows=64) == told
     nothing = Comparison(base=None, base_same_prompt=None, tuned=0.4, n=0)
     recommended, words = decide(trial, WARM, comparison=nothing, settings=21, rows=64)
     assert not recommended
-    assert words == "Keep greedy: exact_match is no number on the test rows, so temperature 1 was not checked."
+    assert words == "Keep plain greedy: exact_match is no number on the test rows, so temperature 1 was not checked."
 
 
 def test_settings_in_words_and_in_other_tools_keys() -> None:
     assert [worded(each) for each in (GREEDY, Sampling(repetition_penalty=1.2), Sampling(1.0), PLANTED)] == [
         "greedy",
-        "greedy, repetition penalty 1.2",
+        "greedy with repetition penalty 1.2",
         "temperature 1",
         "temperature 0.7, top-p 0.9, repetition penalty 1.1",
     ]

@@ -273,8 +273,9 @@ def _of_its_row(answer: AnsweredRow) -> AnsweredRow:
 
 
 def worded(settings: Sampling) -> str:
-    """Settings in words: "temperature 0.7, top-p 0.9, repetition penalty 1.1"; "greedy" where nothing is drawn."""
-    parts = ["greedy"] if settings.greedy else [f"temperature {settings.temperature:g}"]
-    parts += [f"top-p {settings.top_p:g}"] if settings.top_p < 1 else []
-    parts += [f"repetition penalty {settings.repetition_penalty:g}"] if settings.repetition_penalty != 1 else []
-    return ", ".join(parts)
+    """Settings in words: "temperature 0.7, top-p 0.9, repetition penalty 1.1", "greedy with repetition penalty 1.1"."""
+    penalty = f"repetition penalty {settings.repetition_penalty:g}" if settings.repetition_penalty != 1 else ""
+    if settings.greedy:
+        return f"greedy with {penalty}" if penalty else "greedy"
+    top_p = f"top-p {settings.top_p:g}" if settings.top_p < 1 else ""
+    return ", ".join(filter(None, (f"temperature {settings.temperature:g}", top_p, penalty)))

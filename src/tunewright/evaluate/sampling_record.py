@@ -74,19 +74,22 @@ def decide(
 ) -> tuple[bool, str]:
     """Whether the winner is to be used, and why or why not: only where the whole interval is on the better side."""
     if comparison is None:
-        return False, f"Keep greedy: none of {settings - 1} other settings did better on {rows} {SEARCHED} rows."
+        return False, f"Keep plain greedy: none of {settings - 1} other settings did better on {rows} {SEARCHED} rows."
     said, change, interval = worded(winner), comparison.difference, comparison.interval
     if change is None:
-        return False, f"Keep greedy: {trial.metric} is no number on the {CHECKED} rows, so {said} was not checked."
+        return (
+            False,
+            f"Keep plain greedy: {trial.metric} is no number on the {CHECKED} rows, so {said} was not checked.",
+        )
     told = f"on {comparison.families:,} {CHECKED} rows it changes {trial.metric} by {change:+.4g}"
     if interval is None:
-        return False, f"Keep greedy, not {said}: {told}, and there are too few to say how sure that is."
+        return False, f"Keep plain greedy, not {said}: {told}, and there are too few to say how sure that is."
     low, high = interval
     told += f" (95 % interval {low:+.4g} to {high:+.4g})"
     better, worse = (high < 0, low > 0) if trial.scorer.direction == "lower" else (low > 0, high < 0)
     if better:
         return True, f"Use {said}: {told}."
-    return False, f"Keep greedy, not {said}: {told}, which is {'worse' if worse else 'not surely a gain'}."
+    return False, f"Keep plain greedy, not {said}: {told}, which is {'worse' if worse else 'not surely a gain'}."
 
 
 def noted(settings: Sampling) -> SamplingSettings:
