@@ -13,7 +13,7 @@ import numpy as np
 from tunewright.core import catalog
 from tunewright.core.answers import Scorer
 from tunewright.core.events import Emit, silent
-from tunewright.core.language_model import GREEDY, AskedModel, Generated, Sampling, Scored, ScoreItem
+from tunewright.core.language_model import GREEDY, AskedModel, Generated, Request, Sampling, Scored, ScoreItem
 from tunewright.core.nouns import DatasetVersion, Receipt, RowCounts, TokenCounts
 from tunewright.core.ports import Encoded, Ids, Message, Row
 from tunewright.evaluate.bench import Data, Task
@@ -126,7 +126,11 @@ class RuleModel:
         self, prompts: Sequence[Ids], *, max_new_tokens: int, stop: frozenset[int], sampling: Sampling = GREEDY
     ) -> list[Generated]:
         """The rule's answer, cut at the limit."""
-        return [self._said(prompt, max_new_tokens) for prompt in prompts]
+        return self.answer([Request(tuple(prompt), max_new_tokens, stop, sampling=sampling) for prompt in prompts])
+
+    def answer(self, requests: Sequence[Request]) -> list[Generated]:
+        """The same for requests."""
+        return [self._said(request.prompt, request.max_new_tokens) for request in requests]
 
     def without_adapter(self) -> AskedModel:
         """Itself: there is no adapter."""

@@ -206,13 +206,15 @@ def verdict() -> Verdict:
     plain = {"way": "", "value": 0.903, "bound": 0.871, "limit": 0.8, "passed": True}
     gates = (
         GateResult.model_validate(
-            plain | {"rule": "accuracy of labels_generated at least 0.8", "metric": "accuracy", "suite": "labels_generated"}
+            plain
+            | {"rule": "accuracy of labels_generated at least 0.8", "metric": "accuracy", "suite": "labels_generated"}
         ),
         GateResult.model_validate(
             plain
             | {"rule": "loss of general_text not worse than the base by more than 2%", "metric": "loss",
                "suite": "general_text", "value": 3.486, "bound": 0.0799, "limit": 0.0682, "passed": False,
-               "short_by": 0.0117, "rows": (f"{4:016x}", digest("1"))}
+               "short_by": 0.0117, "rows": (f"{4:016x}", digest("1")),
+               "examples": ('test.jsonl:5: "Other specified dissociative disorders" -> "nervous"',)}
         ),
         GateResult.model_validate(
             plain

@@ -208,7 +208,7 @@ def test_gates_say_how_much_is_missing_and_on_which_rows(page: str) -> None:
     text = Page(page).text
     assert "it is 3.486, and the bound +0.080 misses +0.068 by 0.012" in text
     assert "contaminated of contamination at most 0: not decided, it was not measured." in text
-    assert "Against it: Which body system does this diagnosis belong to? Other specified dissociative" in text
+    assert 'Against it: test.jsonl:5: "Other specified dissociative disorders" -> "nervous"' in text
 
 
 def test_a_model_that_meets_every_gate_is_ready() -> None:

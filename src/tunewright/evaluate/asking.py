@@ -83,9 +83,11 @@ def answer_scores(
 
 
 def likeliest(row: Row, scored: Sequence[Scored], *, choices: Sequence[str]) -> AnsweredRow:
-    """The row with the first of its likeliest choices; sums in float64."""
+    """The row with the first of its likeliest choices; sums in float64. Without a number it counts as not answered."""
     sums = np.array([one.log_probabilities.sum(dtype=np.float64) for one in scored])
-    best = choices[int(np.argmax(sums))]
+    if not np.isfinite(sums).any():
+        return AnsweredRow(row, "", choices=tuple(sums.tolist()), finish="error")
+    best = choices[int(np.nanargmax(sums))]
     return AnsweredRow(row, best, predicted=best, choices=tuple(sums.tolist()))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tunewright.core.nouns import Answered, Comparison, Evaluation, GateResult, Slice, Verdict
+from tunewright.core.nouns import Comparison, Evaluation, GateResult, Slice, Verdict
 from tunewright.evaluate import titles, words
 
 GLANCE = 3
@@ -27,7 +27,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Gate:
-    """A gate for people; `rows` are prompts, or ids where the prompt is not at hand, of rows that speak against it."""
+    """A gate for people; `rows` are the first of the rows that speak against it, with what was answered."""
 
     rule: str
     met: bool
@@ -107,7 +107,7 @@ def findings(evaluation: Evaluation | None, verdict: Verdict | None) -> Findings
     way, _, metric = evaluation.extremes_way.partition(".")
     return Findings(
         decision=decision(evaluation, verdict),
-        gates=tuple(_gate(gate, evaluation) for gate in verdict.gates) if verdict else (),
+        gates=tuple(_gate(gate) for gate in verdict.gates) if verdict else (),
         sections=tuple(_sections(evaluation)),
         weaknesses=tuple(_weaknesses(evaluation)),
         extremes=f"{titles.way(way)}, by “{titles.metric(metric)}”" if way else "",
@@ -150,9 +150,8 @@ def _in_its_unit(gate: GateResult) -> Callable[[float | None, str], str]:
     return words.difference if " than the " in gate.rule else words.number
 
 
-def _gate(gate: GateResult, evaluation: Evaluation) -> Gate:
+def _gate(gate: GateResult) -> Gate:
     metric, shown = gate.metric, _in_its_unit(gate)
-    prompts = {one.row: one.prompt for one in _known(evaluation)}
     return Gate(
         rule=gate.rule,
         met=gate.passed,
@@ -161,12 +160,8 @@ def _gate(gate: GateResult, evaluation: Evaluation) -> Gate:
         limit=shown(gate.limit, metric),
         short_by="" if gate.short_by is None else words.amount(gate.short_by, metric),
         reason=gate.reason,
-        rows=tuple(prompts.get(row, row[:12]) for row in gate.rows[:GLANCE]),
+        rows=gate.examples or tuple(row[:12] for row in gate.rows[:GLANCE]),
     )
-
-
-def _known(evaluation: Evaluation) -> Sequence[Answered]:
-    return (*evaluation.worst, *evaluation.best, *evaluation.examples)
 
 
 def _sections(evaluation: Evaluation) -> list[Section]:

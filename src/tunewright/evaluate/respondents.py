@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from tunewright.core import digest
-from tunewright.core.events import Emit, Progress
+from tunewright.core.events import Emit, Note, Progress
 from tunewright.core.language_model import GREEDY, Generated, Request, Sampling, Scored, ScoreItem
 from tunewright.core.ports import Chat
 from tunewright.evaluate.suite import Talk, Written
 
 BLOCK_ROWS = 256
 """Rows handed to a model at once: many enough that a shared prompt costs little, few enough to show progress."""
+
+
+UNREAD = Written("", "error", (), ())
 
 
 class Watch:
@@ -53,14 +59,24 @@ class Local:
 
     def write(self, talks: Sequence[Talk], *, max_new_tokens: int, sampling: Sampling = GREEDY) -> list[Written]:
         """Answers in order, in blocks; a prompt draws with the seed plus its place."""
-        prompts = [self.chat.prompt_ids(talk.messages, tools=talk.tools) for talk in talks]
+        settings = [replace(sampling, seed=sampling.seed + at) for at in range(len(talks))]
+        return self.draw(talks, settings=settings, max_new_tokens=max_new_tokens)
+
+    def draw(self, talks: Sequence[Talk], *, settings: Sequence[Sampling], max_new_tokens: int) -> list[Written]:
+        """Answers in order, each drawn with its own settings. Raises ValueError when these are of another number.
+
+        A prompt that fills what the model reads is not asked: its answer ends with `error`, which leaves its row out.
+        """
+        prompts = [tuple(self.chat.prompt_ids(talk.messages, tools=talk.tools)) for talk in talks]
+        rooms = [min(max_new_tokens, self._room(len(prompt))) for prompt in prompts]
+        self._say_left_out(sum(room < 1 for room in rooms))
         written: list[Written] = []
-        for start in range(0, len(prompts), BLOCK_ROWS):
-            block, own = prompts[start : start + BLOCK_ROWS], replace(sampling, seed=sampling.seed + start)
-            answers = self._opened().generate(
-                block, max_new_tokens=max_new_tokens, stop=self.chat.stop_ids, sampling=own
-            )
-            written += [_written(answer, self.chat) for answer in answers]
+        asked = list(zip(prompts, rooms, settings, strict=True))
+        for start in range(0, len(asked), BLOCK_ROWS):
+            block = asked[start : start + BLOCK_ROWS]
+            requests = [Request(p, room, self.chat.stop_ids, sampling=own) for p, room, own in block if room > 0]
+            answers = iter(self._opened().answer(requests))
+            written += [_written(next(answers), self.chat) if room > 0 else UNREAD for _, room, _ in block]
             self.watch.add(len(block))
         return written
 
@@ -69,11 +85,15 @@ class Local:
         return [self._timed(talk, max_new_tokens) for talk in talks]
 
     def score(self, items: Sequence[ScoreItem]) -> list[list[Scored]]:
-        """Scores in order, in blocks."""
+        """Scores in order, in blocks; what is longer than the model reads has log-probabilities that are no numbers."""
+        fits = [self._room(len(item.prompt) + max(map(len, item.continuations), default=0) - 1) >= 0 for item in items]
+        self._say_left_out(fits.count(False))
         results: list[list[Scored]] = []
         for start in range(0, len(items), BLOCK_ROWS):
             block = items[start : start + BLOCK_ROWS]
-            results += self._opened().score(block)
+            own = fits[start : start + BLOCK_ROWS]
+            scores = iter(self._opened().score([item for item, fit in zip(block, own, strict=True) if fit]))
+            results += [next(scores) if fit else _unscored(item) for item, fit in zip(block, own, strict=True)]
             self.watch.add(len(block))
         return results
 
@@ -83,6 +103,21 @@ class Local:
         self.watch.add(len(requests))
         return answers
 
+    def reading(self, context_tokens: int) -> Local:
+        """The same model, trusted with texts of another length."""
+        self._opened()
+        return replace(self, context_tokens=context_tokens)
+
+    def _room(self, tokens: int) -> int:
+        """Tokens that still fit behind so many; below 0 where these are too many themselves."""
+        return sys.maxsize if self.context_tokens is None else self.context_tokens - tokens
+
+    def _say_left_out(self, rows: int) -> None:
+        if rows:
+            self.watch.emit(
+                Note(text=f"{rows:,} texts are longer than the {self.context_tokens:,} tokens that {self.name} reads.")
+            )
+
     def _opened(self) -> Any:
         if self._model is None:
             self._model = self.open()
@@ -91,6 +126,10 @@ class Local:
     def _timed(self, talk: Talk, max_new_tokens: int) -> Written:
         """The first token is timed by asking for it alone, then the whole answer is."""
         prompt, model = self.chat.prompt_ids(talk.messages, tools=talk.tools), self._opened()
+        max_new_tokens = min(max_new_tokens, self._room(len(prompt)))
+        if max_new_tokens < 1:
+            self._say_left_out(1)
+            return UNREAD
         began = self.clock()
         model.generate([prompt], max_new_tokens=1, stop=self.chat.stop_ids)
         first = self.clock()
@@ -127,17 +166,7 @@ class Drawn:
 
     def write(self, talks: Sequence[Talk], *, max_new_tokens: int, sampling: Sampling = GREEDY) -> list[Written]:
         """Answers in order; `sampling` gives way to `settings`. Raises ValueError when these are of another number."""
-        requests = [
-            Request(
-                tuple(self.chat.prompt_ids(talk.messages, tools=talk.tools)),
-                max_new_tokens,
-                stop=self.chat.stop_ids,
-                sampling=own,
-            )
-            for talk, own in zip(talks, self.settings, strict=True)
-        ]
-        blocks = (requests[start : start + BLOCK_ROWS] for start in range(0, len(requests), BLOCK_ROWS))
-        return [_written(answer, self.chat) for block in blocks for answer in self.model.complete(block)]
+        return self.model.draw(talks, settings=self.settings, max_new_tokens=max_new_tokens)
 
     def write_alone(self, talks: Sequence[Talk], *, max_new_tokens: int) -> list[Written]:
         """As the model does, greedy and one at a time."""
@@ -150,6 +179,11 @@ class Drawn:
 
 def _written(answer: Generated, chat: Chat) -> Written:
     return Written(chat.decode(answer.tokens), answer.finish, answer.tokens, answer.log_probabilities)
+
+
+def _unscored(item: ScoreItem) -> list[Scored]:
+    """Log-probabilities that are no numbers: every metric leaves such a row out."""
+    return [Scored(np.full(len(c), np.nan, np.float32), np.zeros(len(c), bool)) for c in item.continuations]
 
 
 def _nobody(_event: object) -> None:

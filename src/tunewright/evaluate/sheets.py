@@ -26,7 +26,7 @@ from tunewright.evaluate.prompts import Prompts, Style
 from tunewright.evaluate.store import ANSWER_FIELDS, answer_line, answer_of, write_table
 from tunewright.evaluate.suite import Bench, Respondent, Suite, Talk, Written
 
-SHEET_VERSION = 2
+SHEET_VERSION = 3
 SCHEMA = pa.schema(ANSWER_FIELDS)
 MAY_BE_ABSENT = frozenset({"predicted", "seconds", "first_token_s"})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from tunewright.models.load import load
 from tunewright.recipe.options.harnesses.lm_eval import Options as HarnessOptions
 from tunewright.recipe.options.suites.lm_eval import Options
 from tunewright.recipe.recipe import EvaluateOptions
+from tunewright.recipe.task_file import local_data, read_task_file
 from tunewright.text.chat import load_chat
 
 TASKS = Path(__file__).parents[2] / "edge" / "harnesses" / "tasks"
@@ -252,3 +254,22 @@ def test_settings_of_transformers_mean_the_same_here(given: dict[str, Any], want
 def test_settings_that_are_not_known_are_said_in_a_sentence(given: dict[str, Any], sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
         sampling_of(given, 0)
+
+
+@pytest.mark.parametrize("changed", ["quiz.yaml", "data"])
+def test_a_task_whose_files_changed_is_measured_again(changed: str, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(TASKS, tmp_path / "tasks"))
+    suite, bench = Work(Options(file="quiz.yaml")), Bench(folder=copied)
+    before = suite.inputs(bench)
+    files = local_data(read_task_file(copied / "quiz.yaml"), copied / "quiz.yaml")["data_files"]
+    data = Path(next(iter(files.values()))[0])
+    assert suite.inputs(bench) == before
+    if changed == "data":
+        data.write_text(data.read_text() + data.read_text().splitlines()[0] + "\n")
+    else:
+        (copied / "quiz.yaml").write_text((copied / "quiz.yaml").read_text() + "\ndescription: another one\n")
+    assert suite.inputs(bench) != before
+
+
+def test_without_a_task_file_there_is_nothing_to_compare() -> None:
+    assert Work(Options()).inputs(BENCH) == []

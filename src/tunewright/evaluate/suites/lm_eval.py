@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from tunewright.core import digest
 from tunewright.core.answers import AnsweredRow
 from tunewright.core.errors import UserError
 from tunewright.core.language_model import Generated, Request, Sampling, Scored, ScoreItem
@@ -18,6 +19,7 @@ from tunewright.evaluate.asking import chat_of
 from tunewright.evaluate.prompts import Style
 from tunewright.evaluate.suite import Bench, NotMeasured, PlainSuite, Respondent, Sample, sample_of
 from tunewright.recipe.options.suites.lm_eval import Options
+from tunewright.recipe.task_file import local_data, read_task_file
 
 HARNESS = "lm_eval"
 SCORERS = {
@@ -70,6 +72,10 @@ class Completing(Respondent, Protocol):
     @property
     def context_tokens(self) -> int | None:
         """The longest context that the model reads; None where that is not known."""
+        ...
+
+    def reading(self, context_tokens: int) -> Completing:
+        """The same model, trusted with texts of another length."""
         ...
 
     def complete(self, requests: Sequence[Request]) -> list[Generated]:
@@ -166,6 +172,17 @@ class Work(PlainSuite):
             if found
         )
 
+    def inputs(self, bench: Bench) -> list[str]:
+        """Digests of the task file, what it includes, and its data. Raises UserError for a file that cannot be used."""
+        if not self.options.file:
+            return []
+        file = bench.folder / self.options.file
+        if self.options.functions == "run" and file.is_file():
+            return [digest.of_file(path) for path in sorted(file.parent.iterdir()) if path.is_file()]
+        config = read_task_file(file)
+        data = (Path(name) for names in local_data(config, file)["data_files"].values() for name in names)
+        return [digest.of_json(config), *(digest.of_file(path) for path in data)]
+
     def fits(self, row: Row) -> bool:
         """Documents of the task, which every row of the suite is."""
         return True
@@ -185,7 +202,8 @@ class Work(PlainSuite):
             raise NotMeasured(f"{model.name} answers conversations only; tasks of lm-eval are texts to go on with")
         asked = self.options.context_tokens
         context = (model.context_tokens or CONTEXT_TOKENS) if asked == "auto" else asked
-        voice = Voice(chat, context, model.score, model.complete)
+        reader = model.reading(context)
+        voice = Voice(chat, context, reader.score, reader.complete)
         numbers = [row.line - 1 for row in sample.rows()]
         ascending = sorted(set(numbers))
         rows, self.reported[model.name] = task.run(voice, numbers=ascending)
