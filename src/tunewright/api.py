@@ -14,13 +14,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tunewright.app import evaluating, flow, talk
+from tunewright.app import comparing, evaluating, flow, sampling, talk
+from tunewright.app.comparing import TwoRuns
 from tunewright.app.flow import Outcome
 from tunewright.app.project import Project
 from tunewright.app.project import open_project as _open_project
 from tunewright.app.talk import Talk
 from tunewright.core.events import Emit, silent
-from tunewright.core.nouns import DatasetVersion, Evaluation, Run, Verdict
+from tunewright.core.nouns import DatasetVersion, Evaluation, Run, SamplingSearch, Verdict
 from tunewright.data.dataset import Dataset
 from tunewright.data.dataset import open_dataset as _open_dataset
 
@@ -28,6 +29,8 @@ __all__ = [
     "Outcome",
     "Project",
     "Talk",
+    "TwoRuns",
+    "compare",
     "evaluate",
     "gates",
     "open_dataset",
@@ -36,6 +39,7 @@ __all__ = [
     "prepare",
     "run",
     "train",
+    "tune_sampling",
 ]
 
 
@@ -70,6 +74,29 @@ def evaluate(project: Project, *, emit: Emit = silent) -> Evaluation:
 def gates(project: Project, evaluation: Evaluation) -> Verdict:
     """Whether an evaluation meets the gates of the recipe; no model is asked."""
     return evaluating.judge(project, evaluation)
+
+
+def tune_sampling(
+    target: str | Path,
+    *,
+    metric: str | None = None,
+    rows: int = 64,
+    samples: int = 2,
+    home: str | Path | None = None,
+    emit: Emit = silent,
+) -> SamplingSearch:
+    """Search temperature, top-p and repetition penalty for a trained model, and check the winner on test rows.
+
+    `rows`: validation rows that are searched on; `samples`: answers a row where answers are drawn.
+    """
+    asked = sampling.Asked(metric, None, rows, samples)
+    place = Path(home) if home is not None else None
+    return sampling.of_target(str(target), asked, sets=(), home=place, emit=emit)[0]
+
+
+def compare(run_a: str | Path, run_b: str | Path, *, metrics: Sequence[str] = ()) -> TwoRuns:
+    """Two evaluated runs side by side, from their stored answers; no model is loaded."""
+    return comparing.compare(comparing.Asked((Path(run_a), Path(run_b)), tuple(metrics)))
 
 
 def run(project: Project, *, emit: Emit = silent) -> Outcome:
