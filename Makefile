@@ -13,7 +13,7 @@ export GOMP_SPINCOUNT ?= 4000
 .DEFAULT_GOAL := help
 .PHONY: help setup demo smoke test test-all check docs bench bench-join clean
 .PHONY: test-slow test-kill-lora test-kill-full test-kill-qlora test-kill-schedule-free test-kill-ranks
-.PHONY: test-soak test-seeds test-mutations test-few-shot test-mlflow test-million
+.PHONY: test-soak test-seeds test-mutations test-few-shot test-mlflow test-million test-gates
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -37,8 +37,8 @@ demo: $(STAMP) ## a real model tuned, measured and answering, in under 8 minutes
 smoke: $(STAMP) ## the demo's path on a few steps and rows, under 2 minutes; what it measures means nothing
 	$(BIN)/python scripts/demo.py --short
 
-test: $(STAMP) ## all tests but the slow ones
-	$(PYTEST)
+test: $(STAMP) ## all tests but the slow ones, in two processes with a thread each
+	OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadfile
 
 check: $(STAMP) ## format, lint, types, generated files
 	$(BIN)/ruff check
@@ -53,7 +53,7 @@ docs: $(STAMP) ## write the generated pages of docs/reference
 
 # Each piece of test-all runs alone, too; together they take hours on 2 cores.
 test-all: test test-slow test-mutations test-kill-lora test-kill-full test-kill-qlora test-kill-schedule-free ## everything, hours
-test-all: test-kill-ranks test-few-shot test-seeds test-mlflow test-million test-soak
+test-all: test-kill-ranks test-few-shot test-seeds test-mlflow test-million test-soak test-gates
 
 test-slow: $(STAMP) ## tests marked slow
 	$(SLOW)
@@ -78,6 +78,9 @@ test-mlflow: $(STAMP) ## a real MLflow server in an environment of its own, kill
 
 test-soak: $(STAMP) ## eight minutes of random rows, adapters and cancels: memory flat, answers right
 	$(BIN)/python scripts/soak_language_model.py --minutes 8
+
+test-gates: $(STAMP) ## one recipe with gates: a good model passes, five that were spoilt on purpose are refused
+	$(BIN)/python scripts/gates_test.py
 
 test-million: $(STAMP) ## a million chat rows: under 1.5 GB, time in line with rows
 	$(BIN)/python scripts/million_rows.py

@@ -63,12 +63,12 @@ def theirs(make: Callable[..., Any], warmup: int) -> list[float]:
     return found
 
 
-@pytest.mark.parametrize(("name", "given", "library"), CASES, ids=str)
+@pytest.mark.parametrize(("name", "given", "library"), CASES, ids=[f"{name} {given}" for name, given, _ in CASES])
 def test_the_fall_is_the_librarys(name: str, given: dict[str, Any], library: Callable[..., Any]) -> None:
     assert ours(name, warmup=0, **given) == pytest.approx(theirs(library, 0), abs=1e-12)
 
 
-@pytest.mark.parametrize(("name", "given", "library"), CASES, ids=str)
+@pytest.mark.parametrize(("name", "given", "library"), CASES, ids=[f"{name} {given}" for name, given, _ in CASES])
 @pytest.mark.parametrize("warmup", [1, 7, 20])
 def test_the_rise_is_the_librarys_without_its_update_at_zero(
     name: str, given: dict[str, Any], library: Callable[..., Any], warmup: int

@@ -42,10 +42,22 @@ def fulfils(schema: Mapping[str, Any] | bool, value: Any) -> bool:
     except (TypeError, ValueError, RecursionError) as error:
         raise Unjudged(f"no schema: {error}") from error
     checker.bounds.refill()
+    return _usable(lambda: checker.validator.is_valid(value), "the schema cannot be used")
+
+
+def _usable(ask: Callable[[], bool], what: str) -> bool:
+    """What `ask` says. Raises Unjudged for what a broken schema brings about.
+
+    Maps inside jsonschema are in Rust, which panics where Python would raise RecursionError: no Exception, by design.
+    """
     try:
-        return checker.validator.is_valid(value)
+        return ask()
     except BROKEN as error:
-        raise Unjudged(f"the schema cannot be used: {type(error).__name__}") from error
+        raise Unjudged(f"{what}: {type(error).__name__}") from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise Unjudged(f"{what}: RecursionError") from error
 
 
 class _Bounds:
@@ -90,10 +102,7 @@ def _checker(text: str) -> _Checker:
     if "unevaluatedProperties" in text and "patternProperties" in text:
         raise Unjudged("unevaluatedProperties beside patternProperties cannot be checked in bounded time")
     draft = validators.validator_for(schema, default=validators.validator_for({}))
-    try:
-        draft.check_schema(schema)
-    except BROKEN as error:
-        raise Unjudged(f"no schema: {type(error).__name__}") from error
+    _usable(lambda: draft.check_schema(schema) is None, "no schema")
     bounds = _Bounds()
     bounded = validators.extend(draft, _bounded_rules(draft.VALIDATORS, bounds))
     return _Checker(bounded(_without_drafts(schema), registry=REGISTRY), bounds)
