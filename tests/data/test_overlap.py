@@ -89,9 +89,7 @@ def test_the_wording_of_a_prompt_says_nothing() -> None:
     rows = [row(wording + " ".join(draw.choices(words, k=20)), "heart", line=number) for number in range(150)]
     found = overlaps(rows[:100], rows[100:])
     assert not any(finding.exact or finding.share for finding in found)
-    assert {finding.words for finding in found} == {
-        29
-    }  # of 38; nine stand in runs of wording alone
+    assert {finding.words for finding in found} == {29}  # of 38; nine stand in runs of wording alone
     copied = overlaps(rows[:100], rows[95:])
     assert [finding.share for finding in copied[:6]] == [1.0] * 5 + [0.0]
 

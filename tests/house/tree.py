@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -13,7 +13,7 @@ SRC = REPOSITORY / "src" / "tunewright"
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-@lru_cache(maxsize=None)
+@cache
 def parsed(text: str, name: str) -> ast.Module:
     """A file's syntax tree, which nobody changes: a hundred rules read the same files."""
     return ast.parse(text, filename=name)
