@@ -261,7 +261,9 @@ class Generator:
         if len(shelf.rows) < shelf.slots:
             return True
         slot = capacity * self.layout.token_bytes
-        for wanted in (max(STEP_SLOTS, shelf.slots), 1):
+        queued = sum(capacity_for(row.most_tokens) == capacity for row in self.waiting)
+        free = self.limits.rows - len(self.rows)
+        for wanted in (max(STEP_SLOTS, min(queued, free)), max(STEP_SLOTS, shelf.slots), 1):
             if self._fits(wanted * slot):
                 shelf.resize(min(shelf.slots + wanted, self.limits.rows))
                 return True
