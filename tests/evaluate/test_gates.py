@@ -265,7 +265,8 @@ def test_examples_say_where_a_row_stands_what_was_asked_and_answered() -> None:
     (told,) = shown(measured, [row.id])
     assert told.startswith('test.csv:7 "…') and told.endswith('wording [31m the question" → "skin and"')
     assert len(told) < 120 and told.isprintable()
-    unasked = Measured("w", "bare", [AnsweredRow(alone, "")], [AnsweredRow(alone, "")], None)
+    chosen = AnsweredRow(alone, "A pair of sentences.")
+    unasked = Measured("w", "bare", [chosen], [chosen], None)
     assert shown(unasked, [alone.id]) == ('"A pair of sentences."',)
 
 

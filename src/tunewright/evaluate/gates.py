@@ -215,7 +215,7 @@ def _shown(one: AnsweredRow) -> str:
     place = f"{one.row.source}:{one.row.line} " if one.row.line else ""
     asked = one.row.prompt[-1].get("content", "") if one.row.prompt else one.row.target
     said = one.answer or one.predicted or ""
-    return f"{place}{quoted(asked)}" + (f" → {quoted(said)}" if said.strip() else "")
+    return f"{place}{quoted(asked)}" + (f" → {quoted(said)}" if said.strip() and said != asked else "")
 
 
 def quoted(text: str) -> str:
