@@ -169,7 +169,7 @@ def _sections(evaluation: Evaluation) -> list[Section]:
     made: list[Section] = []
     by_suite = _ways_by_suite(evaluation)
     for kind, told in titles.KINDS.items():
-        suites = [suite for suite in by_suite if titles.kind_of(suite) == kind]
+        suites = sorted((suite for suite in by_suite if titles.kind_of(suite) == kind), key=_place_in(told.suites))
         ways = [_way(name, evaluation) for suite in suites for name in by_suite[suite] if name in evaluation.suites]
         absent = [name for suite in suites for name in by_suite[suite] if name in evaluation.unmeasured]
         missing = tuple(f"{titles.way(name)}: {evaluation.unmeasured[name]}" for name in absent)
@@ -180,6 +180,11 @@ def _sections(evaluation: Evaluation) -> list[Section]:
             hint = f"Not measured; the suite “{told.add}” would."
             made.append(Section(kind, told.title, told.question, "missing", hint, ()))
     return made
+
+
+def _place_in(order: Sequence[str]) -> Callable[[str], int]:
+    """What to sort suites by: those that are named first, in their order."""
+    return lambda suite: order.index(suite) if suite in order else len(order)
 
 
 def _ways_by_suite(evaluation: Evaluation) -> dict[str, list[str]]:
