@@ -1,6 +1,6 @@
 """A recipe with gates passes a good model and refuses models made worse on purpose: real models, whole runs.
 
-    python scripts/gates_test.py                 all cases, about 8 minutes on 2 cores
+    python scripts/gates_test.py                 all cases, about 10 minutes on 2 cores
     python scripts/gates_test.py --case bias     one of them
 
 One recipe (`RECIPE` below) sorts clauses of contracts. Each case spoils its rows or its settings in one way and runs
