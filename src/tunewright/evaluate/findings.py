@@ -234,11 +234,8 @@ def _glance(ways: Sequence[Way]) -> str:
     firsts = [way.lines[0] for way in ways if way.lines]
     rest = [line for way in ways for line in way.lines[1:]]
     worse = [line for line in (*firsts, *rest) if line.judged == "worse"]
-    order = list(dict.fromkeys(id(line) for line in (*worse, *firsts, *rest)))
-    by_id = {id(line): line for line in (*firsts, *rest)}
     seen: dict[str, str] = {}
-    for place in order:
-        line = by_id[place]
+    for line in (*worse, *firsts, *rest):
         seen.setdefault(line.name, _change(line))
     return "; ".join(list(seen.values())[:GLANCE])
 

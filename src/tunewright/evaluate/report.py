@@ -20,6 +20,7 @@ from tunewright.core.events import Event, StepDone, Validated
 from tunewright.core.nouns import DatasetVersion, Evaluation, LabelScore, Noun, Run, Verdict
 from tunewright.core.workspace import write_bytes
 from tunewright.evaluate import findings, pictures, titles, words
+from tunewright.evaluate.findings import Decision
 
 FOLDER = "pages"
 PAGE, TEXT = "report.html.j2", "report.md.j2"
@@ -49,7 +50,7 @@ def write_report(path: Path, *, content: ReportContent) -> Path:
     Raises OutsideError when the disk refuses.
     """
     view = _view(content)
-    for ending, text in ((".md", markdown(content, view)), (".json", as_json(content))):
+    for ending, text in ((".md", markdown(content, view)), (".json", as_json(content, view["told"].decision))):
         write_bytes(path.with_suffix(ending), text.encode("utf-8", "replace"))
     write_bytes(path, html(content, view).encode("utf-8", "replace"))
     return path
@@ -67,12 +68,11 @@ def markdown(content: ReportContent, view: Mapping[str, Any] | None = None) -> s
     return environment.get_template(TEXT).render(**(view or _view(content)))
 
 
-def as_json(content: ReportContent) -> str:
+def as_json(content: ReportContent, decision: Decision) -> str:
     """The records behind the report, whole, and its decision in words."""
-    told = findings.findings(content.evaluation, content.verdict)
     document = {
         "title": content.title,
-        "decision": {"state": told.decision.state, "title": told.decision.title, "why": list(told.decision.sentences)},
+        "decision": {"state": decision.state, "title": decision.title, "why": list(decision.sentences)},
         "summary": summary(content),
         "command": content.command,
         "recipe": content.recipe,

@@ -21,7 +21,7 @@ from tunewright.core import digest
 from tunewright.core.answers import AnsweredRow
 from tunewright.core.language_model import GREEDY, Sampling, Scored, ScoreItem
 from tunewright.core.ports import Chat, Row
-from tunewright.evaluate.asking import answered
+from tunewright.evaluate.asking import answered, scored_row
 from tunewright.evaluate.prompts import Prompts, Style
 from tunewright.evaluate.store import ANSWER_FIELDS, answer_line, answer_of, write_table
 from tunewright.evaluate.suite import Bench, Respondent, Suite, Talk, Written
@@ -107,7 +107,7 @@ class Kept:
         kept = self.sheets.find(key, rows)
         if kept is None:
             scores = chain.from_iterable(self.model.score(items))
-            kept = [_score_row(row, each) for row, each in zip(rows, scores, strict=True)]
+            kept = [scored_row(row, each, text="") for row, each in zip(rows, scores, strict=True)]
             self.sheets.keep(key, kept)
         found = (Scored(np.array(each.log_probabilities, np.float32), np.array(each.greedy, np.bool_)) for each in kept)
         return [list(islice(found, len(item.continuations))) for item in items]
@@ -119,11 +119,6 @@ class Kept:
 def _places(count: int) -> list[Row]:
     """Stand-ins for the rows of a sheet that is filed under its questions."""
     return [Row(str(place), ()) for place in range(count)]
-
-
-def _score_row(row: Row, scored: Scored) -> AnsweredRow:
-    logs = tuple(scored.log_probabilities.astype(np.float64).tolist())
-    return AnsweredRow(row, "", log_probabilities=logs, greedy=tuple(scored.greedy.tolist()))
 
 
 def sheet_key(suite: Suite, way: str, *, model: Respondent, rows: Sequence[Row], style: Style, bench: Bench) -> str:

@@ -98,7 +98,7 @@ WAYS = {
     "general_text": "General text that the recipe does not teach",
     "general_dialogue": "General dialogue",
     "general_kl": "Answers that the base model would give",
-    "general_instructions": "Instructions that a program can check",
+    "general_tasks": "Small tasks that the base model can do",
     "instructions": "Instructions that a program can check",
     "alignment": "Pairs of a better and a worse answer",
     "bias": "Sentences that differ in one attribute",
