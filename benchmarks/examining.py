@@ -2,8 +2,9 @@
 
 python benchmarks/examining.py MODEL --side evaluate_ours|evaluate_stored [--only likelihood ...]
 
-The tasks are files of lm-eval over the workload of the generating benchmark: 48 questions over contexts of 150 to 250
-tokens with 4 options of 3 to 12, and 32 chat prompts with answers of at most 64 tokens, which end where they end.
+The tasks are files of lm-eval: 48 questions over contexts of 150 to 250 tokens with 4 options of 3 to 12 (the workload
+of the generating benchmark); 96 tasks of the recipe template `instruction` as chat prompts, with answers of at most 64
+tokens that end where they end; and the 32 prompts of the generating benchmark, none of whose answers ends before 64.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import random
 import time
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,8 @@ NUMBERS = Numbers(weights="bf16", products="bf16", double_quantisation=False)
 COMPILED = Path(__file__).parent.parent / ".cache" / "compile"
 CONTEXT = 2048
 STORED = 10_000
+TASKS = ("likelihood", "generation", "generation_full")
+INSTRUCTIONS = 96
 LABELS = ("heart", "lungs", "skin", "bones", "blood", "nerves")
 DEFAULT = ("accuracy", "exact_match", "precision", "recall", "f1")
 """What the suites `labels` and `answers` name by themselves: the scorers of the headline."""
@@ -53,9 +57,9 @@ doc_to_target: 0
 metric_list: [{metric: acc, aggregation: mean, higher_is_better: true}]
 """
 ANSWERS = f"""\
-task: generation
+task: NAME
 dataset_path: json
-dataset_kwargs: {{data_files: {{test: generation.jsonl}}}}
+dataset_kwargs: {{data_files: {{test: NAME.jsonl}}}}
 test_split: test
 output_type: generate_until
 doc_to_text: context
@@ -66,7 +70,7 @@ metric_list: [{{metric: exact_match, aggregation: mean, higher_is_better: true}}
 
 
 def task_of(name: str, model: Path, work: Path) -> LoadedTask:
-    """A task of the benchmark, "likelihood" or "generation", as a file with its data."""
+    """A task of the benchmark, one of TASKS, as a file with its data."""
     tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
 
     def text(ids: tuple[int, ...]) -> str:
@@ -77,11 +81,23 @@ def task_of(name: str, model: Path, work: Path) -> LoadedTask:
             {"context": text(context), "choices": [text(option) for option in options]}
             for context, options in questions(model, short=False)
         ]
+    elif name == "generation":
+        lines = [{"context": prompt} for prompt in instructions()]
     else:
         lines = [{"context": text(prompt)} for prompt in prompts_of(model)]
     (work / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    (work / f"{name}.yaml").write_text(CHOICES if name == "likelihood" else ANSWERS, encoding="utf-8")
+    (work / f"{name}.yaml").write_text(
+        CHOICES if name == "likelihood" else ANSWERS.replace("NAME", name), encoding="utf-8"
+    )
     return Work(HarnessOptions()).load(work / f"{name}.yaml", asked=Options())
+
+
+def instructions() -> list[str]:
+    """Chat prompts of people: tasks of the template `instruction`, drawn by a fixed seed."""
+    path = files("tunewright.recipe") / "templates" / "instruction" / "tasks.json"
+    rows = random.Random(SEED).sample(json.loads(path.read_text(encoding="utf-8")), INSTRUCTIONS)
+    asked = ["\n\n".join(part for part in (row["instruction"], row.get("input", "")) if part) for row in rows]
+    return [f"<|im_start|>user\n{each}<|im_end|>\n<|im_start|>assistant\n" for each in asked]
 
 
 def evaluate_ours(model: Path, work: Path) -> Tasks:
@@ -99,7 +115,7 @@ def evaluate_ours(model: Path, work: Path) -> Tasks:
         rows, metrics = task.run(voice, numbers=range(len(task.rows)))
         return {"examples_per_s": len(rows) / (time.perf_counter() - began), "metrics": metrics}
 
-    return {name: lambda name=name: measured(name) for name in ("likelihood", "generation")}
+    return {name: lambda name=name: measured(name) for name in TASKS}
 
 
 def evaluate_stored(_model: Path, work: Path) -> Tasks:

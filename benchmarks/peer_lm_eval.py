@@ -15,7 +15,7 @@ from lm_eval.models.huggingface import HFLM
 from tasks import Tasks, per_question, questions, run
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-BATCH_SIZES = {"likelihood": (1, 4, 8, 16), "generation": (4, 8, 16, 32)}
+BATCH_SIZES = {"likelihood": (1, 4, 8, 16), "generation": (8, 16, 32, 64), "generation_full": (8, 16, 32)}
 
 
 def hf_backend(model: Path) -> Any:
@@ -49,7 +49,7 @@ def score_lm_eval(model: Path, _work: Path) -> Tasks:
 
 
 def evaluate_lm_eval(model: Path, work: Path) -> Tasks:
-    """The same tasks by lm-eval's `hf` backend, examples a second at each of four batch sizes."""
+    """The same tasks by lm-eval's `hf` backend, examples a second at each of some batch sizes."""
     backend = hf_backend(model)
 
     def measured(name: str) -> dict[str, Any]:
