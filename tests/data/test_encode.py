@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.data.builders import row
-from tunewright.data import encode
-from tunewright.data.encode import batches
+from tunewright.data import step
+from tunewright.data.step import batches
 
 
 @given(st.lists(st.integers(1, 30), max_size=40))
 def test_batches_are_bounded_and_in_order(sizes: list[int]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encode, "BATCH_ROWS", 5)
-        patch.setattr(encode, "BATCH_CHARACTERS", 60)
+        patch.setattr(step, "BATCH_ROWS", 5)
+        patch.setattr(step, "BATCH_CHARACTERS", 60)
         rows = [row("x" * size, line=index) for index, size in enumerate(sizes)]
         found = list(batches(rows))
     assert [item for batch in found for item in batch] == rows

@@ -40,7 +40,7 @@ def test_pairs_train_what_won_and_keep_what_lost(tmp_path: Path, chat: ChatForma
     version = prepared(tmp_path, chat, options={"train": "rows.jsonl", "system": "Be brief."})
     assert version.shape == "preference"
     assert (version.receipt.rows.kept, version.receipt.rows.duplicate) == (31, 1)
-    assert version.receipt.sources["rows.jsonl"].reasons == {"rejected_not_trained": 31}
+    assert version.receipt.sources["rows.jsonl"].reasons == {"duplicate_of_train": 1, "rejected_not_trained": 31}
     dataset = open_dataset(workspace_of(tmp_path), version)
     for split in map(dataset.split, SPLITS):
         for index in range(len(split)):

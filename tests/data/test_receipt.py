@@ -51,7 +51,8 @@ def test_the_quarantine_is_ascii_json(tmp_path_factory: pytest.TempPathFactory, 
 def test_limits_are_shares_or_rows_and_all_are_said(tmp_path: Path) -> None:
     ledger = Ledger()
     tally = ledger.sources["f"]
-    tally.rows_in, tally.duplicate = 100, 10
+    tally.rows_in = 100
+    tally.duplicate["duplicate_of_train"] = 10
     tally.quarantined["broken_json"] = 5
     check_limits(LimitOptions(quarantined_rows=0.05, duplicate_rows=10), ledger, quarantine=tmp_path)
     with pytest.raises(LimitNotMet) as caught:

@@ -119,7 +119,7 @@ def step_loses_no_row(step: Any) -> list[str]:
     problems = (
         [] if given + created == out + len(done.gone) else [f"{given} + {created} in, {out} + {len(done.gone)} out"]
     )
-    problems += [f"a row {fate} without a reason" for _row, _split, fate, reason in done.gone if not reason]
+    problems += [f"a row {gone.fate} without a reason" for gone in done.gone if not gone.reason]
     problems += (
         ["rows created without a reason"] if not all(done.created) or min(done.created.values(), default=1) < 1 else []
     )

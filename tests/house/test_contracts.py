@@ -14,7 +14,7 @@ import torch
 from tests.house.contracts import CONTRACTS
 from tests.house.test_parts import EVERY, load
 from tunewright.core import catalog
-from tunewright.core.ports import RawRow, StepResult
+from tunewright.core.ports import Gone, RawRow, StepResult
 
 
 @pytest.mark.parametrize(("kind", "name"), EVERY, ids=lambda word: word)
@@ -54,8 +54,8 @@ class LosingStep:
 
 class MuteStep:
     def apply(self, rows: Any) -> StepResult:
-        gone = [(row, split, "dropped", "") for split, some in rows.items() for row in some]
-        return StepResult({split: [] for split in rows}, gone, {})  # type: ignore[arg-type]
+        gone = [Gone(row, split, "dropped", "") for split, some in rows.items() for row in some]
+        return StepResult({split: [] for split in rows}, gone, {})
 
 
 class UpwardSchedule:

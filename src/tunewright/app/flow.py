@@ -17,6 +17,7 @@ from tunewright.core import digest, events
 from tunewright.core.errors import UserError
 from tunewright.core.events import Emit
 from tunewright.core.nouns import DatasetVersion, Evaluation, Run, Verdict
+from tunewright.data.context import Context, parents_of
 from tunewright.data.prepare import Inputs, dataset_key
 from tunewright.data.prepare import prepare as prepare_data
 from tunewright.evaluate.report import ReportContent, write_report
@@ -45,15 +46,19 @@ def prepare(project: Project, emit: Emit) -> DatasetVersion:
 
 def _prepare(project: Project, base: Base, *, emit: Emit) -> DatasetVersion:
     recipe, chat, loss_on = project.recipe, base.chat, project.recipe.objective.loss_on
-    key = dataset_key(recipe.data, chat, folder=project.folder, loss_on=loss_on)
+    parts = resolve.data_parts(recipe.data)
+    context = Context(
+        folder=project.folder, cache=project.workspace.cache, today=project.now()[:10], chat=chat, emit=emit
+    )
+    parents = parents_of(parts.steps, context)
+    key = dataset_key(recipe.data, chat, folder=project.folder, loss_on=loss_on, parents=parents)
 
     def work() -> DatasetVersion:
         check_context(recipe.data.max_tokens, base)
         if recipe.objective.rows == "conversations":
             for note in probe(chat, loss_on=loss_on).notes:
                 emit(events.Note(text=note))
-        inputs = Inputs(chat, project.folder, loss_on, key, project.now(), recipe.objective.rows)
-        parts = resolve.data_parts(recipe.data)
+        inputs = Inputs(chat, project.folder, loss_on, key, project.now(), recipe.objective.rows, context)
         return prepare_data(recipe.data, parts, inputs=inputs, workspace=project.workspace, emit=emit)
 
     def exists(version: DatasetVersion) -> bool:

@@ -42,7 +42,10 @@ class Noun(BaseModel):
 
 
 class RowCounts(BaseModel):
-    """Rows by fate. Always: in + created = kept + quarantined + duplicate + dropped."""
+    """Rows by fate. Always: in + created = kept + quarantined + duplicate + dropped.
+
+    `changed` counts rows that stay and are another now, by reason; one row may stand under several.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
     in_: int = Field(0, alias="in")
@@ -51,6 +54,7 @@ class RowCounts(BaseModel):
     duplicate: int = 0
     dropped: dict[str, int] = Field(default_factory=dict)
     created: dict[str, int] = Field(default_factory=dict)
+    changed: dict[str, int] = Field(default_factory=dict)
 
     def balanced(self) -> bool:
         """True when no row is lost."""

@@ -43,7 +43,8 @@ class Details(TypedDict, total=False):
     `rules`: instruction rules, each `{"rule": name, ...its keys}`. `attribute`: what a pair of minimal sentences
     differs in, or the group that it is about. `harmful`: True when the request should be refused, False when it only
     looks so. `variant` and `original`: how and from which row an example was changed. `log_probabilities`: those of the
-    row's answer, token by token, under the base model that wrote it.
+    row's answer, token by token, under the base model that wrote it. `weight`: what a row's loss is multiplied by,
+    absent = 1. `changes`: reasons for which steps changed a row, in order, and `before`: its id before the first.
     """
 
     columns: dict[str, str]
@@ -59,6 +60,9 @@ class Details(TypedDict, total=False):
     variant: str
     original: str
     log_probabilities: list[float]
+    weight: float
+    changes: list[str]
+    before: str
 
 
 class Converted(NamedTuple):
@@ -141,18 +145,48 @@ class RowProblem(Exception):
         self.detail = detail
 
 
+Phase = Literal["before_split", "split", "training_rows"]
+Fate = Literal["duplicate", "dropped"]
+
+
+class Gone(NamedTuple):
+    """A row that a step took out. `of`: id of the row that stays in its place, where there is one."""
+
+    row: Row
+    split: str
+    fate: Fate
+    reason: str
+    of: str = ""
+
+
+class Changed(NamedTuple):
+    """A row before and after a change, with the reason."""
+
+    before: Row
+    after: Row
+    reason: str
+
+
 class StepResult(NamedTuple):
-    """What a step did to the rows of all splits: kept rows by split, and (row, split, fate, reason) of the others."""
+    """What a step did to the rows of all splits: rows by split, those that are gone, how many were created and why.
+
+    `changed` names every row that stays and is another now; one that was changed for two reasons stands there twice.
+    """
 
     rows: dict[str, list[Row]]
-    gone: list[tuple[Row, str, Literal["duplicate", "dropped"], str]]
+    gone: list[Gone]
     created: dict[str, int]
+    changed: Sequence[Changed] = ()
 
 
 class Step(Protocol):
-    """A global data step. `phase` says where it may stand; a wrong order is an error."""
+    """A data step. `phase` says where it may stand; a wrong order is an error.
 
-    phase: Literal["before_split", "split", "training_rows"]
+    Steps that look at each row alone are written as `data.step.BatchStep`, those with a costly look at each row and a
+    decision over all of them as `data.step.GlobalStep`: both run on several processes.
+    """
+
+    phase: Phase
 
     def apply(self, rows: dict[str, list[Row]]) -> StepResult:
         """Rows by split in, rows by split out; every drop, change and creation carries a reason."""

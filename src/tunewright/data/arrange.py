@@ -2,37 +2,59 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from tunewright.core.errors import UserError
-from tunewright.core.ports import Row, Step, StepResult
+from tunewright.core.events import Emit, Progress, silent
+from tunewright.core.ports import Changed, Gone, Row, Step, StepResult
+from tunewright.data.carry import with_changes
+from tunewright.data.crew import Crew
 from tunewright.data.receipt import Ledger
 from tunewright.data.rows import SPLITS, conflicting
+from tunewright.data.shelf import Shelf, wholes
 from tunewright.data.split import divide
+from tunewright.data.step import BatchStep, GlobalStep, batches
 from tunewright.recipe.recipe import SplitOptions
 
 PHASES = ("before_split", "split", "training_rows")
 CONFLICTING = "conflicting_labels"
+PROGRESS_ROWS = 10_000
+
+
+class Work:
+    """How steps are carried out: what they tell the ledger, by whom, and where new rows are laid."""
+
+    def __init__(
+        self, ledger: Ledger, *, crew: Crew | None = None, shelf: Shelf | None = None, emit: Emit = silent
+    ) -> None:
+        self.ledger, self.crew, self.shelf, self.emit = ledger, crew or Crew(1), shelf, emit
+
+    def laid(self, row: Any) -> Any:
+        """A row on the shelf; itself where it lies there already."""
+        return self.shelf.add(row) if self.shelf is not None and isinstance(row, Row) else row
 
 
 def arrange(
-    rows: dict[str, list[Row]], steps: Sequence[Step], *, options: SplitOptions, ledger: Ledger
+    rows: dict[str, list[Row]], steps: Sequence[Step], *, options: SplitOptions, work: Work
 ) -> dict[str, list[Row]]:
     """Rows of all three splits after the steps of the phase before the split, the split, and those on training rows.
 
     Splits that have files of their own are not divided. Raises UserError when steps stand in a wrong order.
     """
     check_order(steps)
-    rows = run(in_phase(steps, "before_split"), rows, ledger=ledger)
-    note_conflicts(rows, ledger)
+    rows = run(in_phase(steps, "before_split"), rows, work=work)
+    note_conflicts(rows, work.ledger)
     dividing = in_phase(steps, "split")
     if dividing:
-        rows = run(dividing, rows, ledger=ledger)
+        rows = run(dividing, rows, work=work)
     else:
         shares = {split: getattr(options, split) for split in SPLITS if split not in rows}
         rows = {**rows, **divide(rows["train"], shares, options=options)}
-    trained = run(in_phase(steps, "training_rows"), {"train": rows["train"]}, ledger=ledger)
+    of_training = in_phase(steps, "training_rows")
+    trained = run(of_training, {"train": rows["train"]}, work=work) if of_training else {}
     return {split: {**rows, **trained}.get(split, []) for split in SPLITS}
 
 
@@ -52,38 +74,118 @@ def in_phase(steps: Sequence[Step], phase: str) -> list[Step]:
     return [step for step in steps if step.phase == phase]
 
 
-def run(steps: Iterable[Step], rows: dict[str, list[Row]], *, ledger: Ledger) -> dict[str, list[Row]]:
+def run(steps: Iterable[Step], rows: dict[str, list[Row]], *, work: Work) -> dict[str, list[Row]]:
     """Rows after some steps; fates go into the ledger."""
-    for step in steps:
-        result = step.apply(rows)
-        for row, _split, fate, reason in result.gone:
-            tally = ledger.sources[row.source]
-            if fate == "duplicate":
-                tally.duplicate += 1
-            else:
-                tally.dropped[reason] += 1
-        count_created(rows, result, ledger=ledger)
-        rows = result.rows
+    for several, group in itertools.groupby(steps, key=lambda step: isinstance(step, BatchStep)):
+        together: list[Any] = list(group)
+        if several:
+            rows = {split: through(together, some, split=split, work=work) for split, some in rows.items()}
+            continue
+        for step in together:
+            work.emit(Progress(stage=name_of(step), done=0, total=sum(map(len, rows.values())), unit="rows"))
+            rows = account(rows, decided(step, rows, work=work), step=step, work=work)
     return rows
 
 
-def count_created(rows: dict[str, list[Row]], result: StepResult, *, ledger: Ledger) -> None:
-    """Count what a step created; under the sources of the new rows where the step gives one reason for all of them.
+def decided(step: Any, rows: dict[str, list[Row]], *, work: Work) -> StepResult:
+    """What a step makes of all rows."""
+    if not isinstance(step, GlobalStep):
+        return step.apply(rows)
+    told = Counted(work.emit, name_of(step), total=sum(map(len, rows.values())))
+    found = {split: list(told.each(work.crew.map(batches(wholes(group)), step))) for split, group in rows.items()}
+    return step.decide(rows, found)
 
-    Raises AssertionError when a step made more or fewer rows than it says: a bug of the step.
+
+def account(rows: dict[str, list[Row]], result: StepResult, *, step: Any, work: Work) -> dict[str, list[Row]]:
+    """Rows after a step, its fates counted, new rows on the shelf."""
+    private = bool(getattr(step, "private", False))
+    for gone in result.gone:
+        work.ledger.lose(gone, private=private)
+    count_created(rows, result, work=work)
+    marked: dict[int, Any] = {}
+    reasons: dict[int, list[str]] = defaultdict(list)
+    for changed in result.changed:
+        work.ledger.change(changed, private=private)
+        reasons[id(changed.after)].append(changed.reason)
+    for changed in result.changed:
+        if id(changed.after) not in marked:
+            marked[id(changed.after)] = with_changes(changed.after, reasons[id(changed.after)])
+    return {split: [work.laid(marked.get(id(row), row)) for row in group] for split, group in result.rows.items()}
+
+
+def through(steps: Sequence[BatchStep], rows: Sequence[Row], *, split: str, work: Work) -> list[Row]:
+    """Rows of one split after some batch steps that follow one another, carried out together."""
+    private = any(getattr(step, "private", False) for step in steps)
+    told = Counted(work.emit, name_of(steps[0]) if len(steps) == 1 else "steps", total=len(rows))
+    left: list[Any] = []
+    handles = iter(rows)
+    blocks, again = itertools.tee(batches(wholes(rows)))
+    for batch, lines in zip(again, told.batches(work.crew.through(blocks, steps)), strict=True):
+        own = list(itertools.islice(handles, len(batch)))
+        for line in lines:
+            if line.state == "same":
+                left.append(own[line.parent])
+                continue
+            row = line.row
+            assert row is not None, "a line that is not the same has its row"
+            if line.state == "created":
+                work.ledger.create(row, line.reason)
+            if line.state == "gone":
+                work.ledger.lose(Gone(row, split, line.fate, line.reason), private=private)
+                continue
+            for reason in line.changes:
+                work.ledger.change(Changed(batch[line.parent], row, reason), private=private)
+            left.append(work.laid(row))
+    return left
+
+
+class Counted:
+    """Tells how far a step is."""
+
+    def __init__(self, emit: Emit, stage: str, *, total: int) -> None:
+        self._emit, self._stage, self._total = emit, stage, total
+        self._done = 0
+
+    def each(self, found: Iterable[Any]) -> Iterator[Any]:
+        """The same things, one a row."""
+        for one in found:
+            self._done += 1
+            if self._done % PROGRESS_ROWS == 0:
+                self._tell()
+            yield one
+
+    def batches(self, found: Iterable[list[Any]]) -> Iterator[list[Any]]:
+        """The same batches of lines."""
+        for batch in found:
+            self._done += 1 + max((line.parent for line in batch), default=-1)
+            self._tell()
+            yield batch
+
+    def _tell(self) -> None:
+        self._emit(Progress(stage=self._stage, done=min(self._done, self._total), total=self._total, unit="rows"))
+
+
+def name_of(step: Any) -> str:
+    """What a step is called: the name of its file."""
+    return getattr(getattr(step, "options", None), "type", type(step).__name__)
+
+
+def count_created(rows: dict[str, list[Row]], result: StepResult, *, work: Work) -> None:
+    """Count what a step created, each new row under its own source.
+
+    Where a step gives several reasons, they are counted for the whole. Raises AssertionError when a step made more or
+    fewer rows than it says: a bug of the step.
     """
-    if not result.created:
-        return
     after = Counter(row.source for group in result.rows.values() for row in group)
-    after.update(row.source for row, *_fate in result.gone)
+    after.update(gone.row.source for gone in result.gone)
     after.subtract(Counter(row.source for group in rows.values() for row in group))
     if after.total() != sum(result.created.values()):
         raise AssertionError(f"a step made {after.total()} rows and says {result.created}")
     if len(result.created) > 1:
-        ledger.created.update(result.created)
+        work.ledger.created.update(result.created)
         return
     for source, count in (+after).items():
-        ledger.sources[source].created.update(dict.fromkeys(result.created, count))
+        work.ledger.sources[source].created.update(dict.fromkeys(result.created, count))
 
 
 def note_conflicts(rows: dict[str, list[Row]], ledger: Ledger) -> None:

@@ -6,7 +6,7 @@ T tokens of all examples of a split in a row, N examples.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from tunewright.core.errors import OutsideError, UserError
 from tunewright.core.nouns import DatasetVersion
 from tunewright.core.ports import Encoded, Row
 from tunewright.core.workspace import Workspace
+from tunewright.data.carry import to_row
 from tunewright.data.rows import SPLITS
 from tunewright.data.seal import check_seal, damaged
 from tunewright.data.store import TYPES
@@ -119,13 +120,6 @@ class Split:
         if not 0 <= index < len(self):
             raise IndexError(f"{self.name} has {len(self)} rows; {index} is none of them")
         return index
-
-
-def to_row(values: Mapping[str, Any]) -> Row:
-    """A row from its columns in Parquet; files of earlier versions lack some of them."""
-    tools, rejected = (tuple(json.loads(values.get(name) or "[]")) for name in ("tools", "rejected"))
-    more = {"tools": tools, "rejected": rejected, "details": json.loads(values.get("details") or "{}")}
-    return Row(**{**values, "messages": tuple(json.loads(values["messages"])), **more})
 
 
 def map_arrays(path: Path) -> dict[str, Any]:

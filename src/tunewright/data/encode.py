@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,18 +13,17 @@ from numpy.typing import NDArray
 
 from tunewright.core.digest import of_parts
 from tunewright.core.events import Emit, Progress
-from tunewright.core.ports import Chat, Message, Row, RowProblem
+from tunewright.core.ports import Chat, Gone, Message, Row, RowProblem
 from tunewright.data.overlong import OVERLONG, PART_WITHOUT_ANSWER, Fitted, Refusal, Tokens, fit
 from tunewright.data.receipt import Ledger, Quarantine, histogram
 from tunewright.data.rows import piece
 from tunewright.data.shelf import wholes
+from tunewright.data.step import batches
 from tunewright.data.store import SplitWriter
 from tunewright.data.windows import Window, Windows
 from tunewright.recipe.recipe import DataOptions
 from tunewright.text.spans import Conversation, LossOn
 
-BATCH_ROWS = 1024
-BATCH_CHARACTERS = 4 * 2**20
 REWRITTEN = "answers_rewritten_later"
 """Earlier answers that the template writes otherwise once more turns follow: they stay untrained."""
 REJECTED = "rejected_not_trained"
@@ -106,6 +105,7 @@ class Encoder:
             if isinstance(result, RowProblem):
                 self._set_aside(row, result)
                 continue
+            result = weighted(result, row.details.get("weight", 1.0))
             fitted = fit(result, limit=self.options.max_tokens, policy=policy, stop_ids=self.chat.stop_ids)
             if fitted.reason == OVERLONG and policy.action == "refuse":
                 refusal.add(row, len(result[0]))
@@ -143,7 +143,7 @@ class Encoder:
         tally, counts = self.ledger.sources[row.source], self.ledger.tokens
         counts["in"] += length
         if not fitted.pieces:
-            tally.dropped[fitted.reason] += 1
+            self.ledger.lose(Gone(row, split, "dropped", fitted.reason))
             counts["dropped"] += length
             return
         if fitted.truncated:
@@ -167,15 +167,6 @@ class Encoder:
                 self.ledger.labels[split][row.label] += 1
 
 
-def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Rows in order, in groups that are encoded at once: bounded in rows and in text."""
-    group: list[Row] = []
-    size = 0
-    for row in rows:
-        group.append(row)
-        size += sum(len(turn.get("content", "")) for turn in row.messages)
-        if len(group) >= BATCH_ROWS or size >= BATCH_CHARACTERS:
-            yield group
-            group, size = [], 0
-    if group:
-        yield group
+def weighted(example: Tokens, weight: float) -> Tokens:
+    """Tokens and loss weights of a row whose loss is multiplied by `weight`."""
+    return example if weight == 1 else (example[0], example[1] * np.float32(weight))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from tunewright.data.rows import SPLITS
 from tunewright.recipe import files as named
 from tunewright.recipe.recipe import DataOptions, SourceOptions
 
-PREPARE_VERSION = 3
+PREPARE_VERSION = 4
 """Raised when the same rows and options give another result."""
 
 
@@ -28,14 +28,15 @@ class SourceFile:
     type: str
 
 
-def dataset_key(options: DataOptions, chat: Chat, *, folder: Path, loss_on: str) -> str:
-    """Digest of all that the prepared data depend on: files, options, tokenizer, template.
+def dataset_key(options: DataOptions, chat: Chat, *, folder: Path, loss_on: str, parents: Sequence[str] = ()) -> str:
+    """Digest of all that the prepared data depend on: files, options, tokenizer, template, and what steps use besides.
 
     Raises UserError when a file is missing.
     """
     files = find_files(options, folder=folder)
     named = {split: [[file.name, file.digest] for file in group] for split, group in files.items()}
-    return digest.of_json([PREPARE_VERSION, options.model_dump(mode="json"), named, chat.digest, loss_on])
+    dumped = options.model_dump(mode="json", exclude={"workers"})  # as many as there are, the rows are the same
+    return digest.of_json([PREPARE_VERSION, dumped, named, chat.digest, loss_on, *parents])
 
 
 def find_files(options: DataOptions, *, folder: Path) -> dict[str, list[SourceFile]]:

@@ -16,8 +16,11 @@ from tunewright.core.events import Emit, Note
 from tunewright.core.nouns import DatasetVersion
 from tunewright.core.ports import Row, Shape, Source, Step
 from tunewright.core.workspace import Workspace, lock, new_folder, outside_errors, write_text
-from tunewright.data.arrange import CONFLICTING, arrange
+from tunewright.data.arrange import CONFLICTING, Work, arrange
+from tunewright.data.context import Context, bound
+from tunewright.data.crew import Crew, workers
 from tunewright.data.encode import Encoder, TrainingChat
+from tunewright.data.fates import NAME, SAMPLES_NAME, Fates
 from tunewright.data.files import dataset_key, find_files
 from tunewright.data.keep import nowhere
 from tunewright.data.read import Reader
@@ -54,6 +57,8 @@ class Inputs:
     made_at: str
     rows: Literal["conversations", "documents"] = "conversations"
     """What the objective trains on."""
+    context: Context | None = None
+    """What steps may ask for beside rows."""
 
 
 def prepare(
@@ -65,16 +70,23 @@ def prepare(
     set aside stay listed in `scratch/data-<key>/quarantine.jsonl`.
     """
     place = workspace.home / "scratch" / f"data-{short(inputs.key)}"
-    ledger = Ledger()
     with lock(place.with_suffix(".lock"), purpose="data"), outside_errors(place), fresh(place) as work:
-        with Quarantine(place / "quarantine.jsonl") as quarantine, Shelf(place / "rows.jsonl") as shelf:
+        with (
+            Quarantine(place / "quarantine.jsonl") as quarantine,
+            Shelf(place / "rows.jsonl") as shelf,
+            Fates(work) as fates,
+        ):
+            ledger = Ledger(fates)
             desk = Desk(inputs, ledger, quarantine, shelf, emit)
             shape, rows = read(options, parts, desk=desk)
             check_limits(options.limits, ledger, quarantine=quarantine.path)
-            rows = arrange(rows, parts.steps, options=options.split, ledger=ledger)
+            crew = Crew(workers(options.workers, rows=sum(map(len, rows.values()))))
+            steps = bound(parts.steps, inputs.context)
+            rows = arrange(rows, steps, options=options.split, work=Work(ledger, crew=crew, shelf=shelf, emit=emit))
             documents = shape in DOCUMENTS
             encoder = Encoder(options, inputs.chat, inputs.loss_on, ledger, quarantine, emit, documents)
             name = encoder.write(rows, work)
+            fates.finish()
         check_limits(options.limits, ledger, quarantine=quarantine.path)
         check_not_empty(ledger.splits["train"], ledger, options=options, quarantine=quarantine)
         tell_conflicts(ledger, emit)
@@ -152,7 +164,7 @@ def check_not_empty(rows: int, ledger: Ledger, *, options: DataOptions, quaranti
     if rows:
         return
     whole = ledger.total()
-    fates = whole.quarantined + whole.dropped + Counter(duplicate=whole.duplicate)
+    fates = whole.quarantined + whole.dropped + Counter(duplicate=whole.duplicate.total())
     told = [f"{reason} {count:,}" for reason, count in fates.most_common(5)]
     for reason, _count in fates.most_common(1):
         if reason in quarantine.first:
@@ -186,6 +198,8 @@ def publish(version: DatasetVersion, *, place: Path, work: Path, target: Path) -
         for split in SPLITS:
             for ending in ("parquet", "safetensors"):
                 (work / f"{split}.{ending}").replace(folder / f"{split}.{ending}")
+        for name in (NAME, SAMPLES_NAME):
+            (work / name).replace(folder / name)
         shutil.copyfile(place / "quarantine.jsonl", folder / "quarantine.jsonl")
         write_text(folder / "receipt.json", version.receipt.model_dump_json(indent=1, by_alias=True) + "\n")
         write_text(folder / "version.json", version.model_dump_json(indent=1, by_alias=True) + "\n")

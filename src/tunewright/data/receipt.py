@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from tunewright.core.errors import LimitNotMet, Problem
 from tunewright.core.nouns import Receipt, RowCounts, SourceCounts, TokenCounts
+from tunewright.core.ports import Changed, Gone, Row
+from tunewright.data.fates import Fates
 from tunewright.data.lines import MAX_RAW_CHARACTERS
 from tunewright.data.overlong import PART_WITHOUT_ANSWER
 from tunewright.recipe.recipe import LimitOptions
@@ -26,18 +28,18 @@ class Tally:
     digest: str = ""
     rows_in: int = 0
     kept: int = 0
-    duplicate: int = 0
+    duplicate: Counter[str] = field(default_factory=Counter)
     quarantined: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
     created: Counter[str] = field(default_factory=Counter)
+    changed: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Tally) -> None:
         """Count another source's rows too."""
         self.rows_in += other.rows_in
         self.kept += other.kept
-        self.duplicate += other.duplicate
-        for name in ("quarantined", "dropped", "created", "notes"):
+        for name in ("duplicate", "quarantined", "dropped", "created", "changed", "notes"):
             getattr(self, name).update(getattr(other, name))
 
     def counts(self) -> RowCounts:
@@ -47,17 +49,19 @@ class Tally:
                 "in": self.rows_in,
                 "kept": self.kept,
                 "quarantined": self.quarantined.total(),
-                "duplicate": self.duplicate,
+                "duplicate": self.duplicate.total(),
                 "dropped": dict(sorted(self.dropped.items())),
                 "created": dict(sorted(self.created.items())),
+                "changed": dict(sorted(self.changed.items())),
             }
         )
 
 
 class Ledger:
-    """What happened so far to every row and token."""
+    """What happened so far to every row and token; `fates` is told of every row that goes or changes."""
 
-    def __init__(self) -> None:
+    def __init__(self, fates: Fates | None = None) -> None:
+        self.fates = fates
         self.sources: defaultdict[str, Tally] = defaultdict(Tally)
         self.created: Counter[str] = Counter()
         self.labels: dict[str, Counter[str]] = {}
@@ -65,6 +69,25 @@ class Ledger:
         self.splits: dict[str, int] = {}
         self.tokens: Counter[str] = Counter()
         self.truncated_rows = 0
+
+    def lose(self, gone: Gone, *, private: bool = False) -> None:
+        """Count a row that a step or the encoding took out. `private`: its text is shown nowhere."""
+        tally = self.sources[gone.row.source]
+        (tally.duplicate if gone.fate == "duplicate" else tally.dropped)[gone.reason] += 1
+        if self.fates is not None:
+            self.fates.lose(gone, private=private)
+
+    def change(self, changed: Changed, *, private: bool = False) -> None:
+        """Count a row that stays and is another now."""
+        self.sources[changed.after.source].changed[changed.reason] += 1
+        if self.fates is not None:
+            self.fates.change(changed, private=private)
+
+    def create(self, row: Row, reason: str) -> None:
+        """Count a row that was made."""
+        self.sources[row.source].created[reason] += 1
+        if self.fates is not None:
+            self.fates.create(row, reason)
 
     def total(self) -> Tally:
         """All sources together, and what steps created."""
@@ -94,8 +117,8 @@ TOKEN_FATES = ("in", "kept", "truncated", "dropped", "trained", "masked")
 
 
 def source_counts(tally: Tally) -> SourceCounts:
-    """One source's part of the receipt; `reasons` are those of quarantined and dropped rows, and notes."""
-    reasons = tally.quarantined + tally.dropped + tally.notes
+    """One source's part of the receipt; `reasons` are those of all rows that went, and notes."""
+    reasons = tally.quarantined + tally.dropped + tally.duplicate + tally.notes
     return SourceCounts(rows=tally.counts(), reasons=dict(sorted(reasons.items())), digest=tally.digest)
 
 
@@ -113,7 +136,7 @@ def check_limits(limits: LimitOptions, ledger: Ledger, *, quarantine: Path) -> N
         "quarantined_rows": whole.quarantined.total(),
         "truncated_rows": ledger.truncated_rows,
         "dropped_rows": whole.dropped.total(),
-        "duplicate_rows": whole.duplicate,
+        "duplicate_rows": whole.duplicate.total(),
     }
     remedies = {
         "quarantined_rows": f"Mend the rows (the bad ones are listed in {quarantine})",

@@ -23,8 +23,17 @@ def make_row(converted: Converted, *, source: str, line: int) -> Row:
     Details are no content: they say something about an example and change nothing of what a model reads or writes.
     """
     messages, label, tools, rejected, details = converted
-    named = [messages, label, *([tools] if tools or rejected else []), *([rejected] if rejected else [])]
-    return Row(digest.of_json(named), messages, label, source, line, tools, rejected, details)
+    return Row(_name(converted), messages, label, source, line, tools, rejected, details)
+
+
+def renamed(row: Row) -> Row:
+    """The row under the name that its content has now."""
+    return replace(row, id=_name(Converted(row.messages, row.label, row.tools, row.rejected)))
+
+
+def _name(of: Converted) -> str:
+    more = [*([of.tools] if of.tools or of.rejected else []), *([of.rejected] if of.rejected else [])]
+    return digest.of_json([of.messages, of.label, *more])
 
 
 def with_system(messages: tuple[Message, ...], system: str | None) -> tuple[Message, ...]:

@@ -18,6 +18,7 @@ from tunewright.recipe.keys import Keys, Path, dotted, part_name
 
 RECIPE_FILE = "recipe.yaml"
 COMMITTED = FilePath(__file__).with_name("schema.json")
+LISTS_OF_PARTS = (("data", "steps"), ("evaluate", "suites"), ("output", "trackers"))
 _VARIABLE = re.compile(r"\$?\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -88,6 +89,7 @@ def read_draft(path: FilePath, *, sets: Sequence[str] = (), environment: Mapping
         what = "the recipe is empty." if tree is None or tree.value in (None, "") else "a recipe is a mapping of keys."
         raise UserError(what, where=str(file), do='Begin with the keys "name", "model" and "data".')
     problems = list(reader.problems)
+    tree = with_names_as_types(tree)
     for setting in sets:
         tree = apply(tree, setting, problems=problems)
     draft = Draft(file, str(file), tree, {}, problems)
@@ -141,6 +143,28 @@ def apply(tree: Node, setting: str, *, problems: list[Problem]) -> Node:
 def is_word_with_colon(value: Node, text: str) -> bool:
     """True for `builtin:`, which YAML takes for a key without a value; nobody means that by `--set`."""
     return isinstance(value.value, dict) and len(value.value) == 1 and text.rstrip().endswith(":")
+
+
+def with_names_as_types(tree: Node) -> Node:
+    """The tree with parts that are written as a name over its keys, in lists of parts, as blocks with a `type`."""
+    for block, key in LISTS_OF_PARTS:
+        inside = child(tree, block)
+        parts = child(inside, key) if inside is not None else None
+        if parts is not None and isinstance(parts.value, list):
+            new = replace(parts, value=[_with_name_as_type(part) for part in parts.value])
+            tree = put(tree, (block, key), value=new, place=())
+    return tree
+
+
+def _with_name_as_type(part: Node) -> Node:
+    if not isinstance(part.value, dict) or len(part.value) != 1:
+        return part
+    ((name, inside),) = part.value.items()
+    if name == "type" or not (isinstance(inside.value, dict) or inside.value is None):
+        return part
+    line = part.key_lines.get(name, part.line)
+    keys = {"type": Node(name, line, origin=part.origin), **(inside.value or {})}
+    return replace(part, value=keys, key_lines={"type": line, **inside.key_lines})
 
 
 def put(node: Node, rest: Path, *, value: Node, place: Path) -> Node:

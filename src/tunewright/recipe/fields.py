@@ -146,7 +146,8 @@ def _dump(part: Any) -> Any:
 class PartOf:
     """Marks a field that holds options of one part of a kind.
 
-    In the recipe: a name (`lora`), or a mapping with `type` and the part's own keys (`{type: lora, rank: 16}`).
+    In the recipe: a name (`lora`), a mapping with `type` and the part's own keys (`{type: lora, rank: 16}`), or, in a
+    list, the name over its keys (`lora: {rank: 16}`).
     `also` are words beside the parts' names, such as `auto`; they stay as they are.
     """
 
@@ -166,13 +167,18 @@ class PartOf:
         branches = [self._part(name).model_json_schema() for name in known]
         for branch in branches:
             branch["required"] = sorted({*branch.get("required", []), "type"})
-        return {"anyOf": [{"enum": [*self.also, *known]}, *branches]}
+        over: list[dict[str, Any]] = []
+        if self.kind == "steps":  # a name over its keys
+            names: dict[str, Any] = {f"^({'|'.join(known)})$": {}}
+            form = {"type": "object", "maxProperties": 1, "patternProperties": names, "additionalProperties": False}
+            over.append({**form, "rules": True})
+        return {"anyOf": [{"enum": [*self.also, *known]}, *branches, *over]}
 
     def validate(self, value: Any) -> Any:
         """Options of the named part. Mistakes inside a part keep their path, so that the line can be found."""
         if isinstance(value, Part) or (isinstance(value, str) and value in self.also):
             return cast("Any", value)
-        given = {"type": value} if isinstance(value, str) else value
+        given = {"type": value} if isinstance(value, str) else self._spelled_out(value)
         name = cast("dict[str, Any]", given).get("type") if isinstance(given, dict) else None
         if not isinstance(name, str):
             raise PydanticCustomError(
@@ -188,6 +194,17 @@ class PartOf:
                 {"kind": self.kind.removesuffix("s"), "name": name, "hint": hint},
             )
         return self._part(name).model_validate(given)
+
+    def _spelled_out(self, value: Any) -> Any:
+        """`{lora: {rank: 16}}` as `{type: lora, rank: 16}`."""
+        given = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+        if len(given) != 1 or "type" in given:
+            return cast("Any", value)
+        ((name, inside),) = given.items()
+        keys: Any = {} if inside is None else inside
+        if isinstance(keys, dict) and name in self.names:
+            return {"type": name, **cast("dict[str, Any]", keys)}
+        return given
 
     def _part(self, name: str) -> type[Part]:
         return cast("type[Part]", catalog.options(self.kind, name))

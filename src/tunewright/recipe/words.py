@@ -39,8 +39,10 @@ def one_form(keys: Keys, form: Schema) -> str:
     """One alternative in words; lists of words are not for here."""
     if "const" in form:
         return json.dumps(form["const"])
+    if "patternProperties" in form or ("properties" in form and part_name(form)):
+        return "a mapping with `type` and the part's keys"
     if "properties" in form:
-        return "a mapping with `type` and the part's keys" if part_name(form) else "a mapping"
+        return "a mapping"
     if form.get("type") == "array":
         return list_words(keys, form)
     if form.get("type") == "string":

@@ -33,6 +33,7 @@ def test_data() -> None:
                 "duplicate": 1,
                 "dropped": {"long": 2},
                 "created": {"split": 1},
+                "changed": {},
             },
             "tokens": {"in": 100, "kept": 90, "truncated": 10, "dropped": 0, "trained": 40, "masked": 50},
             "splits": {"train": 5, "validation": 1, "test": 1},

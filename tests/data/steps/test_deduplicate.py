@@ -17,7 +17,7 @@ def test_the_first_stays_and_test_wins_over_train() -> None:
     first, second = row("a", line=1), row("a", line=2)
     result = Work(Options()).apply({"train": [first, row("b"), second], "test": [row("b", line=9)]})
     assert result.rows == {"train": [first], "test": [row("b", line=9)]}
-    assert [(gone.line, split, fate, reason) for gone, split, fate, reason in result.gone] == [
+    assert [(gone.row.line, gone.split, gone.fate, gone.reason) for gone in result.gone] == [
         (1, "train", "duplicate", "duplicate_of_test"),
         (2, "train", "duplicate", "duplicate_of_train"),
     ]

@@ -6,10 +6,9 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import cycle
-from typing import Literal
 
 from tunewright.core.errors import UserError
-from tunewright.core.ports import Row, StepResult
+from tunewright.core.ports import Phase, Row, StepResult
 from tunewright.data.canary import ALPHABETS, MARK, SYLLABLES, different, make_canary, text_of
 from tunewright.recipe.options.steps.canaries import Options
 
@@ -17,7 +16,7 @@ from tunewright.recipe.options.steps.canaries import Options
 class Work:
     """Fulfils the port Step."""
 
-    phase: Literal["before_split", "split", "training_rows"] = "training_rows"
+    phase: Phase = "training_rows"
 
     def __init__(self, options: Options) -> None:
         self.options = options

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from tunewright.core.ports import Row, StepResult
+from tunewright.core.ports import Gone, Phase, Row, StepResult
 from tunewright.data.rows import content_key
 from tunewright.recipe.options.steps.deduplicate import Options
 
@@ -15,22 +13,23 @@ PRECEDENCE = ("test", "validation", "train")
 class Work:
     """Fulfils the port Step."""
 
-    phase: Literal["before_split", "split", "training_rows"] = "before_split"
+    phase: Phase = "before_split"
 
     def __init__(self, options: Options) -> None:
         self.options = options
 
     def apply(self, rows: dict[str, list[Row]]) -> StepResult:
         """Keep the first of equal rows; test wins over validation, validation over train."""
-        first: dict[bytes, str] = {}
+        first: dict[bytes, tuple[str, Row]] = {}
         kept: dict[str, list[Row]] = {split: [] for split in rows}
-        gone: list[tuple[Row, str, Literal["duplicate", "dropped"], str]] = []
+        gone: list[Gone] = []
         for split in sorted(rows, key=PRECEDENCE.index):
             for row in rows[split]:
                 key = content_key(row)
                 if key not in first:
-                    first[key] = split
+                    first[key] = split, row
                     kept[split].append(row)
                 else:
-                    gone.append((row, split, "duplicate", f"duplicate_of_{first[key]}"))
+                    where, same = first[key]
+                    gone.append(Gone(row, split, "duplicate", f"duplicate_of_{where}", same.id))
         return StepResult(kept, gone, {})

@@ -1,0 +1,60 @@
+"""What a data step may ask for beside rows: the recipe's folder, evaluation rows, the base model, today's date."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tunewright.core.events import Emit, silent
+from tunewright.core.language_model import LanguageModel
+from tunewright.core.ports import Chat, Row, Step
+
+
+def _no_rows() -> Mapping[str, list[Row]]:
+    return {}
+
+
+def _no_model() -> LanguageModel:
+    raise NotImplementedError("no model was given")
+
+
+@dataclass(frozen=True)
+class Context:
+    """`folder`: the recipe's; `cache`: for what can be made again; `today`: an ISO date.
+
+    `measured`: rows of the recipe's evaluation suites by suite, without those drawn from the data set itself. `model`
+    opens the base model. `chat` has its tokens. The functions are called only by steps that need them.
+    """
+
+    folder: Path
+    cache: Path
+    today: str
+    chat: Chat
+    measured: Callable[[], Mapping[str, list[Row]]] = _no_rows
+    model: Callable[[], LanguageModel] = _no_model
+    model_digest: str = ""
+    emit: Emit = silent
+
+
+def bound(steps: Sequence[Step], context: Context | None) -> tuple[Step, ...]:
+    """The steps; those that have `bind(context)` take from it what they need.
+
+    What a step keeps of it goes to other processes with the step: values, never the functions.
+    """
+    return tuple(_bound(step, context) for step in steps)
+
+
+def _bound(step: Any, context: Context | None) -> Step:
+    if context is None or not hasattr(step, "bind"):
+        return step
+    found = copy.copy(step)
+    found.bind(context)
+    return found
+
+
+def parents_of(steps: Sequence[Step], context: Context) -> list[str]:
+    """Digests of what steps use beside rows and options, of those that have `parents(context)`."""
+    return [name for step in steps if hasattr(step, "parents") for name in step.parents(context)]  # pyright: ignore[reportAttributeAccessIssue]
