@@ -171,12 +171,14 @@ class StepResult(NamedTuple):
     """What a step did to the rows of all splits: rows by split, those that are gone, how many were created and why.
 
     `changed` names every row that stays and is another now; one that was changed for two reasons stands there twice.
+    `report`: what the step found, for people, as JSON; it lies in the data set's folder as `report-<step>.json`.
     """
 
     rows: dict[str, list[Row]]
     gone: list[Gone]
     created: dict[str, int]
     changed: Sequence[Changed] = ()
+    report: Mapping[str, Any] | None = None
 
 
 class Step(Protocol):

@@ -99,6 +99,8 @@ def decided(step: Any, rows: dict[str, list[Row]], *, work: Work) -> StepResult:
 def account(rows: dict[str, list[Row]], result: StepResult, *, step: Any, work: Work) -> dict[str, list[Row]]:
     """Rows after a step, its fates counted, new rows on the shelf."""
     private = bool(getattr(step, "private", False))
+    if result.report is not None:
+        work.ledger.reports[name_of(step)] = result.report
     for gone in result.gone:
         work.ledger.lose(gone, private=private)
     count_created(rows, result, work=work)

@@ -15,7 +15,7 @@ from tunewright.core.errors import UserError
 from tunewright.core.events import Emit, Note
 from tunewright.core.nouns import DatasetVersion
 from tunewright.core.ports import Row, Shape, Source, Step
-from tunewright.core.workspace import Workspace, lock, new_folder, outside_errors, write_text
+from tunewright.core.workspace import Workspace, lock, new_folder, outside_errors, write_json, write_text
 from tunewright.data.arrange import CONFLICTING, Work, arrange
 from tunewright.data.context import Context, bound
 from tunewright.data.crew import Crew, workers
@@ -87,6 +87,8 @@ def prepare(
             encoder = Encoder(options, inputs.chat, inputs.loss_on, ledger, quarantine, emit, documents)
             name = encoder.write(rows, work)
             fates.finish()
+            for step, report in ledger.reports.items():
+                write_json(work / f"report-{step}.json", report)
         check_limits(options.limits, ledger, quarantine=quarantine.path)
         check_not_empty(ledger.splits["train"], ledger, options=options, quarantine=quarantine)
         tell_conflicts(ledger, emit)
@@ -198,8 +200,8 @@ def publish(version: DatasetVersion, *, place: Path, work: Path, target: Path) -
         for split in SPLITS:
             for ending in ("parquet", "safetensors"):
                 (work / f"{split}.{ending}").replace(folder / f"{split}.{ending}")
-        for name in (NAME, SAMPLES_NAME):
-            (work / name).replace(folder / name)
+        for path in (work / NAME, work / SAMPLES_NAME, *sorted(work.glob("report-*.json"))):
+            path.replace(folder / path.name)
         shutil.copyfile(place / "quarantine.jsonl", folder / "quarantine.jsonl")
         write_text(folder / "receipt.json", version.receipt.model_dump_json(indent=1, by_alias=True) + "\n")
         write_text(folder / "version.json", version.model_dump_json(indent=1, by_alias=True) + "\n")

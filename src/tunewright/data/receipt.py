@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,7 @@ class Ledger:
         self.splits: dict[str, int] = {}
         self.tokens: Counter[str] = Counter()
         self.truncated_rows = 0
+        self.reports: dict[str, Mapping[str, Any]] = {}
 
     def lose(self, gone: Gone, *, private: bool = False) -> None:
         """Count a row that a step or the encoding took out. `private`: its text is shown nowhere."""
