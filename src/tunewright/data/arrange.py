@@ -16,7 +16,7 @@ from tunewright.data.receipt import Ledger
 from tunewright.data.rows import SPLITS, conflicting
 from tunewright.data.shelf import Shelf, wholes
 from tunewright.data.split import divide
-from tunewright.data.step import BatchStep, GlobalStep, batches
+from tunewright.data.step import BatchStep, GlobalStep, batches, evenly
 from tunewright.recipe.recipe import SplitOptions
 
 PHASES = ("before_split", "split", "training_rows")
@@ -91,6 +91,7 @@ def decided(step: Any, rows: dict[str, list[Row]], *, work: Work) -> StepResult:
     """What a step makes of all rows."""
     if not isinstance(step, GlobalStep):
         return step.apply(rows)
+    step = step.look(list(wholes(evenly([row for group in rows.values() for row in group]))))
     told = Counted(work.emit, name_of(step), total=sum(map(len, rows.values())))
     found = {split: list(told.each(work.crew.map(batches(wholes(group)), step))) for split, group in rows.items()}
     return step.decide(rows, found)

@@ -14,6 +14,7 @@ from tunewright.core.ports import Changed, Fate, Gone, Phase, Row, StepResult
 
 BATCH_ROWS = 1024
 BATCH_CHARACTERS = 4 * 2**20
+SAMPLE_ROWS = 2000
 
 
 class Outcome(NamedTuple):
@@ -63,6 +64,10 @@ class GlobalStep:
 
     phase: Phase = "before_split"
 
+    def look(self, sample: Sequence[Row]) -> GlobalStep:
+        """The step after a look at some rows, evenly drawn from all; `map` may depend on what it saw."""
+        return self
+
     def map(self, rows: Sequence[Row]) -> Sequence[Any]:
         """What is to be known of each row, in order. It depends on the row and the options alone."""
         raise NotImplementedError
@@ -73,8 +78,15 @@ class GlobalStep:
 
     def apply(self, rows: dict[str, list[Row]]) -> StepResult:
         """The port's `apply`, in this process."""
-        found = {split: [each for batch in batches(group) for each in self.map(batch)] for split, group in rows.items()}
-        return self.decide(rows, found)
+        step = self.look(evenly([row for group in rows.values() for row in group]))
+        found = {split: [each for batch in batches(group) for each in step.map(batch)] for split, group in rows.items()}
+        return step.decide(rows, found)
+
+
+def evenly(rows: Sequence[Any], *, most: int = SAMPLE_ROWS) -> list[Any]:
+    """At most so many rows, at even distances."""
+    count = min(most, len(rows))
+    return [rows[at * len(rows) // count] for at in range(count)]
 
 
 def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
