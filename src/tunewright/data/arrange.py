@@ -53,9 +53,15 @@ def arrange(
     else:
         shares = {split: getattr(options, split) for split in SPLITS if split not in rows}
         rows = {**rows, **divide(rows["train"], shares, options=options)}
-    of_training = in_phase(steps, "training_rows")
-    trained = run(of_training, {"train": rows["train"]}, work=work) if of_training else {}
-    return {split: {**rows, **trained}.get(split, []) for split in SPLITS}
+    rows = on_training(in_phase(steps, "training_rows"), rows, work=work)
+    return {split: rows.get(split, []) for split in SPLITS}
+
+
+def on_training(steps: Iterable[Step], rows: dict[str, list[Row]], *, work: Work) -> dict[str, list[Row]]:
+    """Rows after steps on training rows; those with `sees_measured` also see the other splits, and leave them alone."""
+    for wide, group in itertools.groupby(steps, key=lambda step: getattr(step, "sees_measured", False)):
+        rows = {**rows, **run(group, rows if wide else {"train": rows["train"]}, work=work)}
+    return rows
 
 
 def check_order(steps: Sequence[Step]) -> None:

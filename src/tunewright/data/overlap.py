@@ -115,19 +115,29 @@ class Search:
             self._exact.setdefault(index, place)
 
     def look(self, block: Block) -> None:
-        """Count the words of measured rows in each training row of a block; runs of one measured row have one size."""
+        """Keep the training row of a block that has most words of a measured row, where it beats those before."""
+        for rows, measured, counts in self.matches(block):
+            better = counts > self._hits[measured]
+            for row, index, count in zip(
+                rows[better].tolist(), measured[better].tolist(), counts[better].tolist(), strict=True
+            ):
+                if count > self._hits[index]:
+                    self._hits[index] = count
+                    self._where[index] = block.places[row]
+
+    def matches(self, block: Block) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
+        """Row of the block, measured row, and how many words of the second stand in runs of the first.
+
+        Runs of one measured row have one size, so a pair comes once.
+        """
         total = len(self._measured)
         for index in self._indexes:
-            at, grams = index.places(block.ids)
-            rows = np.searchsorted(block.starts, at, side="right") - 1
-            rows, grams = np.unique(np.stack([rows, grams]), axis=1)
-            place, owners, offsets = index.owners(grams)
-            pairs, counts = covered(rows[place] * total + owners, offsets, size=index.size)
-            better = counts > self._hits[pairs % total]
-            for pair, count in zip(pairs[better].tolist(), counts[better].tolist(), strict=True):
-                if count > self._hits[pair % total]:
-                    self._hits[pair % total] = count
-                    self._where[pair % total] = block.places[pair // total]
+            yield pairs_in(block, index, total=total)
+
+    @property
+    def words(self) -> NDArray[np.int64]:
+        """Words of each measured row that are looked for."""
+        return self._words
 
     def found(self) -> list[Overlap]:
         """A finding for each measured row."""
@@ -137,6 +147,18 @@ class Search:
         words, place = int(self._words[index]), self._exact.get(index)
         share = int(self._hits[index]) / words if words else 0.0
         return Overlap(row, place is not None, share, words, place or self._where[index])
+
+
+def pairs_in(
+    block: Block, index: Index, *, total: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of a block, indexed rows (numbers below `total`), and words of the second that runs of the first cover."""
+    at, grams = index.places(block.ids)
+    rows = np.searchsorted(block.starts, at, side="right") - 1
+    rows, grams = np.unique(np.stack([rows, grams]), axis=1)
+    place, owners, offsets = index.owners(grams)
+    pairs, counts = covered(rows[place] * total + owners, offsets, size=index.size)
+    return pairs // total, pairs % total, counts
 
 
 def run_words(words: int, ngram: int) -> int:
