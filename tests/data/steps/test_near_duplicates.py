@@ -156,3 +156,12 @@ def test_a_whole_preparation_with_one_and_two_processes(tmp_path: Path, chat: Ch
     folder = workspace_of(tmp_path).datasets / made[0].name
     report = json.loads((folder / "report-near_duplicates.json").read_text())
     assert (report["clusters"], len(report["largest"][0]["rows"])) == (10, 2)
+
+
+def test_two_labels_of_one_text_both_stay_and_are_told() -> None:
+    rng = random.Random(13)
+    base = text(rng, 40)
+    rows = [row(base, "yes", line=1), row(base, "no", line=2), row(base, "no", line=3)]
+    result = found({"train": rows})
+    assert [each.row.line for each in result.gone] == [3]
+    assert result.report["pairs_with_other_labels"] == 2
