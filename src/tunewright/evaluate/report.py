@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -97,16 +98,22 @@ def cell(text: object, length: int = 200) -> str:
 
 
 def _environment(*, autoescape: bool) -> jinja2.Environment:
-    pages = resources.files("tunewright.evaluate") / FOLDER
+    places = [resources.files(room) / FOLDER for room in ("tunewright.evaluate", "tunewright.core")]
     environment = jinja2.Environment(
         autoescape=autoescape,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        loader=jinja2.FunctionLoader(lambda name: pages.joinpath(name).read_text(encoding="utf-8")),
+        loader=jinja2.ChoiceLoader(
+            [jinja2.FunctionLoader(lambda name, place=place: _text(place / name)) for place in places]
+        ),
     )
     environment.globals |= {"words": words, "titles": titles}
     return environment
+
+
+def _text(file: Traversable) -> str | None:
+    return file.read_text(encoding="utf-8") if file.is_file() else None
 
 
 def _view(content: ReportContent) -> dict[str, Any]:

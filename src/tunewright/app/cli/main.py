@@ -23,6 +23,7 @@ ORDER = (
     "explain",
     "schema",
     "data",
+    "review",
     "show",
     "train",
     "evaluate",

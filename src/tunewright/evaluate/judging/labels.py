@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
+from tunewright.core.appended import json_lines
 from tunewright.core.errors import UserError
 from tunewright.evaluate.judging.ask import JudgedPair
-from tunewright.evaluate.judging.kept import json_lines
 from tunewright.evaluate.judging.measure import Figure, figure, figure_of
 from tunewright.evaluate.judging.pairs import SKIP, TIE, Duel
 from tunewright.stats.families import by_family

@@ -1,45 +1,19 @@
 "use strict";
 
 // The page asks the server for the next pair and sends votes; the server alone remembers anything.
-const AGAIN_MS = 1500;
 const KEYS = { 1: "left", 2: "right", 0: "tie", s: "skip", S: "skip" };
 const STORED = "tunewright rater";
-const at = (id) => document.getElementById(id);
 
 let rater = sessionStorage.getItem(STORED) || "";
 let state = null;
 let busy = false;
-
-class Refused extends Error {}
-
-// One request, tried again for as long as the server does not answer: it may have been started anew.
-async function send(act, more = {}) {
-  const body = JSON.stringify({ rater, ...more });
-  const headers = { "Content-Type": "application/json" };
-  for (;;) {
-    let answer = null;
-    try {
-      answer = await fetch(act, { method: "POST", headers, body });
-    } catch {
-      trouble("Tunewright does not answer. Your votes are saved; this page tries again by itself.");
-      await new Promise((done) => setTimeout(done, AGAIN_MS));
-      continue;
-    }
-    const value = await answer.json().catch(() => ({ error: `the answer is no JSON (${answer.status})` }));
-    if (answer.ok || answer.status === 409) {
-      trouble("");
-      return value;
-    }
-    throw new Refused(value.error);
-  }
-}
 
 async function act(name, more = {}) {
   if (busy) return;
   busy = true;
   document.body.setAttribute("aria-busy", "true");
   try {
-    show(await send(name, more));
+    show(await send(name, { rater, ...more }));
   } catch (error) {
     trouble(error.message);
     if (!state) begin();
@@ -47,11 +21,6 @@ async function act(name, more = {}) {
     busy = false;
     document.body.removeAttribute("aria-busy");
   }
-}
-
-function trouble(text) {
-  at("trouble").textContent = text;
-  at("trouble").hidden = !text;
 }
 
 function only(id) {

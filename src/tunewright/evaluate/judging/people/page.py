@@ -1,4 +1,4 @@
-"""The page on which people judge: a small web application for this machine alone.
+"""A page for this machine alone, on which people judge or review: a small web application.
 
 Every address begins with a secret that no other page of the browser knows; requests must name this machine as their
 host and this page as their origin. Nothing is loaded from elsewhere, and no model is named.
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -19,14 +20,18 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tunewright.core import nouns
 from tunewright.core.errors import TunewrightError
 from tunewright.evaluate.judging.people.session import Session
 
+HERE, SHARED = Path(__file__).parent, Path(nouns.__file__).parent / "pages"
 FILES = {
-    "": ("page.html", "text/html; charset=utf-8"),
-    "page.css": ("page.css", "text/css; charset=utf-8"),
-    "page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "": HERE / "page.html",
+    "page.css": SHARED / "page.css",
+    "send.js": SHARED / "send.js",
+    "page.js": HERE / "page.js",
 }
+KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 HOSTS = ("127.0.0.1", "localhost")
 LARGEST_BODY_BYTES = 4096
 HEADERS = {
@@ -42,6 +47,29 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 Act = Callable[[str, dict[str, Any]], dict[str, Any] | None]
+Read = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+class Served(Protocol):
+    """Whose page it is."""
+
+    def state(self, name: str) -> dict[str, Any]:
+        """What the page shows a rater."""
+        ...
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a page can ask for: `acts` by name, given the rater and what `read` made of the request's object.
+
+    `token` is the secret part of its address. `read` raises ValueError for an object that holds no wish of this page;
+    requests have at most `largest_bytes`.
+    """
+
+    token: str
+    acts: Mapping[str, Act]
+    read: Read
+    largest_bytes: int = LARGEST_BODY_BYTES
 
 
 def make_app(session: Session, *, finished: Callable[[], None]) -> ASGIApp:
@@ -58,9 +86,15 @@ def make_app(session: Session, *, finished: Callable[[], None]) -> ASGIApp:
         "undo": lambda name, _given: session.undo(name),
         "finish": done,
     }
-    routes = [Route(f"/{{token}}/{name}", _file(name), methods=["GET"]) for name in FILES]
-    routes += [Route(f"/{{token}}/{name}", _act(act, session), methods=["POST"]) for name, act in acts.items()]
-    return _Guard(Starlette(routes=routes), session.token)
+    return make_page(session, FILES, wishes=Wishes(session.token, acts, _vote))
+
+
+def make_page(session: Served, files: Mapping[str, Path], *, wishes: Wishes) -> ASGIApp:
+    """The application of a page: its files by address, and what it may ask for."""
+    routes = [Route(f"/{{token}}/{name}", _file(path), methods=["GET"]) for name, path in files.items()]
+    for name, act in wishes.acts.items():
+        routes.append(Route(f"/{{token}}/{name}", _act(act, session, wishes=wishes), methods=["POST"]))
+    return _Guard(Starlette(routes=routes), wishes.token)
 
 
 class _Guard:
@@ -103,9 +137,8 @@ def refused(request: Request, token: str) -> tuple[int, str] | None:
     return None
 
 
-def _file(name: str) -> Callable[[Request], Awaitable[Response]]:
-    file, kind = FILES[name]
-    content = (Path(__file__).with_name(file)).read_bytes()
+def _file(path: Path) -> Callable[[Request], Awaitable[Response]]:
+    content, kind = path.read_bytes(), f"{KINDS[path.suffix]}; charset=utf-8"
 
     async def serve(_request: Request) -> Response:
         return Response(content, media_type=kind)
@@ -113,12 +146,12 @@ def _file(name: str) -> Callable[[Request], Awaitable[Response]]:
     return serve
 
 
-def _act(act: Act, session: Session) -> Callable[[Request], Awaitable[Response]]:
+def _act(act: Act, session: Served, *, wishes: Wishes) -> Callable[[Request], Awaitable[Response]]:
     """Do what a request asks and answer with the rater's state; with 409 where their vote came too late."""
 
     async def serve(request: Request) -> Response:
         try:
-            given = await _body(request)
+            given = await _body(request, wishes)
             state = await run_in_threadpool(act, given["rater"], given)
             if state is None:
                 return JSONResponse(await run_in_threadpool(session.state, given["rater"]), 409)
@@ -131,12 +164,12 @@ def _act(act: Act, session: Session) -> Callable[[Request], Awaitable[Response]]
     return serve
 
 
-async def _body(request: Request) -> dict[str, Any]:
+async def _body(request: Request, wishes: Wishes) -> dict[str, Any]:
     """The object of a request, with what every act needs. Raises ValueError for anything else."""
     content = b""
     async for part in request.stream():
         content += part
-        if len(content) > LARGEST_BODY_BYTES:
+        if len(content) > wishes.largest_bytes:
             raise ValueError("the request is too large")
     try:
         value = json.loads(content)
@@ -144,7 +177,12 @@ async def _body(request: Request) -> dict[str, Any]:
         raise ValueError("the request is not JSON") from error
     if not isinstance(value, dict) or not isinstance(value.get("rater"), str):
         raise ValueError("the request names no rater")
+    return {"rater": value["rater"], **wishes.read(value)}
+
+
+def _vote(value: dict[str, Any]) -> dict[str, Any]:
+    """What every act of judging needs."""
     place, choice = value.get("place", 0), value.get("choice", "")
     if not isinstance(place, int) or isinstance(place, bool) or not isinstance(choice, str):
         raise ValueError("the request holds no vote")
-    return {"rater": value["rater"], "place": place, "choice": choice}
+    return {"place": place, "choice": choice}

@@ -15,9 +15,10 @@ import numpy as np
 
 from tunewright.core import digest
 from tunewright.core.errors import UserError
+from tunewright.core.raters import key_of
 from tunewright.core.workspace import outside_errors
 from tunewright.evaluate.judging.pairs import Duel, Pair
-from tunewright.evaluate.judging.people.votes import CHOICES, Ballot, Rater, Vote, key_of
+from tunewright.evaluate.judging.people.votes import CHOICES, Ballot, Rater, Vote
 
 TOKEN = "token"
 

@@ -11,11 +11,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-from tunewright.core.errors import UserError
-from tunewright.evaluate.judging.kept import append_line, json_lines
+from tunewright.core.appended import append_line, json_lines
+from tunewright.core.raters import clean, key_of
 
 EVENTS = "events.jsonl"
-LONGEST_NAME = 60
 Choice = Literal["left", "right", "tie", "skip"]
 CHOICES: tuple[str, ...] = get_args(Choice)
 
@@ -100,18 +99,3 @@ class Ballot:
             rater.finished = False
         elif event == "finish":
             rater.finished = True
-
-
-def clean(name: str) -> str:
-    """A name on one line. Raises UserError for none, and for one that is too long."""
-    found = " ".join("".join(letter if letter.isprintable() else " " for letter in name).split())
-    if not found or len(found) > LONGEST_NAME:
-        raise UserError(
-            f"a name has 1 to {LONGEST_NAME} letters.", where="rater", do="Write the name that you are known by."
-        )
-    return found
-
-
-def key_of(name: str) -> str:
-    """What tells raters apart."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in name).split()).casefold()
