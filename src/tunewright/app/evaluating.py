@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +16,9 @@ from tunewright.app.project import Place, Project
 from tunewright.app.stage import Stage
 from tunewright.core import digest
 from tunewright.core.errors import UserError
-from tunewright.core.events import Emit
+from tunewright.core.events import Emit, Note
 from tunewright.core.nouns import DatasetVersion, Evaluation, Run, Verdict
+from tunewright.core.ports import Row
 from tunewright.core.workspace import Workspace
 from tunewright.data.dataset import open_dataset
 from tunewright.evaluate import gates
@@ -25,7 +26,7 @@ from tunewright.evaluate.bench import Data, check_rows
 from tunewright.evaluate.evaluate import Models, Task, evaluate
 from tunewright.evaluate.respondents import Local, Watch
 from tunewright.evaluate.store import read_answers, write_verdict
-from tunewright.evaluate.suite import Bench, Reading, scorers_of
+from tunewright.evaluate.suite import Bench, NotMeasured, Reading, scorers_of
 from tunewright.recipe.recipe import EvaluateOptions
 from tunewright.stats.power import needed_rows, smallest_effect
 
@@ -119,6 +120,32 @@ def of_run(project: Project, run: Run, *, base: Base, version: DatasetVersion, e
         workspace=project.workspace,
         examples=recipe.output.examples,
     )
+
+
+def measured_rows(project: Project, *, emit: Emit) -> Callable[[], Mapping[str, list[Row]]]:
+    """What gives the rows of the recipe's suites that bring their own, by suite; read when first asked for.
+
+    Of a suite whose rows cannot be had here, a note says why.
+    """
+    found: dict[str, list[Row]] = {}
+
+    def rows() -> Mapping[str, list[Row]]:
+        if not found:
+            room = room_of(project.folder, project.workspace)
+            for suite in resolve.suites(project.recipe, labels=()):
+                if suite.own:
+                    found[suite.name] = _rows_of(suite, room, emit=emit)
+        return found
+
+    return rows
+
+
+def _rows_of(suite: Any, room: Bench, *, emit: Emit) -> list[Row]:
+    try:
+        return suite.examples(room).rows()
+    except NotMeasured as why:
+        emit(Note(text=f"Training rows are not compared with the suite {suite.name}: {why}."))
+        return []
 
 
 @dataclass(frozen=True)
