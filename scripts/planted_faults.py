@@ -57,7 +57,7 @@ GERMAN = (
     "Die {a} liegt seit Wochen neben der {b} unter der {c}, und niemand weiß, warum das so geblieben ist."
     " Wer {a} und {b} verwechselt, muss später {c} noch einmal von vorne anfangen."
 )
-NOUNS = tuple("Brücke Straße Wohnung Rechnung Prüfung Zeitung Maschine Leitung".split())
+NOUNS = tuple(["Brücke", "Straße", "Wohnung", "Rechnung", "Prüfung", "Zeitung", "Maschine", "Leitung"])
 
 
 class Fault(NamedTuple):
