@@ -65,9 +65,20 @@ def _after(line: Line, outcome: Any) -> list[Line]:
     elif outcome.changes:
         state: State = "created" if line.state == "created" else "changed"
         lines = [line._replace(state=state, row=outcome.row, changes=(*line.changes, *outcome.changes))]
+    elif outcome.row is not line.row:
+        lines = [_annotated(line, outcome.row)]
     else:
         lines = [line]
     return lines + [Line(line.parent, "created", row, reason=reason) for row, reason in outcome.created]
+
+
+def _annotated(line: Line, row: Row) -> Line:
+    """The line with a row of which more is known; its content is the same, so nothing counts as changed."""
+    if line.row is None or (line.row.messages, line.row.label, line.row.rejected) != (
+        row.messages, row.label, row.rejected,
+    ):  # fmt: skip
+        raise AssertionError("a step changed a row and does not say why")
+    return line._replace(state="created" if line.state == "created" else "changed", row=row)
 
 
 def _marked(line: Line) -> Line:

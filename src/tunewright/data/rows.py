@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from tunewright.core import digest
-from tunewright.core.ports import Converted, Message, Row
+from tunewright.core.ports import Converted, Details, Message, Row
 
 SPLITS = ("train", "validation", "test")
 KEY_BYTES = 16
@@ -29,6 +29,14 @@ def make_row(converted: Converted, *, source: str, line: int) -> Row:
 def renamed(row: Row) -> Row:
     """The row under the name that its content has now."""
     return replace(row, id=_name(Converted(row.messages, row.label, row.tools, row.rejected)))
+
+
+def with_column(row: Row, name: str, value: str) -> Row:
+    """The row with a value for groups and slices; a column of that name that it has already stays as it is."""
+    columns = row.details.get("columns", {})
+    if name in columns:
+        return row
+    return replace(row, details=Details(**{**row.details, "columns": {**columns, name: value}}))
 
 
 def _name(of: Converted) -> str:

@@ -21,7 +21,8 @@ class Outcome(NamedTuple):
     """What a batch step makes of one row.
 
     `row`: the row that stays, the same object where nothing changed; None where it is gone, by `fate` and `reason`.
-    `changes`: why it is another row now, one reason a kind. `created`: new rows, each with its reason.
+    `changes`: why it is another row now, one reason a kind; none where only details were added. `created`: new rows,
+    each with its reason.
     """
 
     row: Row | None
