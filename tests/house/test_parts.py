@@ -32,6 +32,7 @@ PORTS: dict[str, type] = {
     "suites": Suite,
     "trackers": ports.Tracker,
     "harnesses": Harness,
+    "embedders": ports.Embedder,
 }
 SCALARS = 12
 

@@ -29,6 +29,7 @@ ROOMS = {
     "suites": "evaluate",
     "trackers": "edge",
     "harnesses": "edge",
+    "embedders": "edge",
 }
 
 

@@ -116,6 +116,19 @@ class Row:
         return self.messages[-1].get("content", "")
 
 
+class Embedder(Protocol):
+    """Texts to vectors that lie near one another where meanings do."""
+
+    @property
+    def digest(self) -> str:
+        """Digest of what decides the vectors: the weights and the tokenizer."""
+        ...
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors of length 1 [B, C], in the order of the texts."""
+        ...
+
+
 class Source(Protocol):
     """A file format. Streams; memory does not grow with the file."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from tunewright.core.events import Emit, silent
 from tunewright.core.language_model import LanguageModel
-from tunewright.core.ports import Chat, Row, Step
+from tunewright.core.ports import Chat, Embedder, Row, Step
 
 
 def _no_rows() -> Mapping[str, list[Row]]:
@@ -21,12 +21,17 @@ def _no_model() -> LanguageModel:
     raise NotImplementedError("no model was given")
 
 
+def _no_embedder(_options: Any) -> Embedder:
+    raise NotImplementedError("no embedder was given")
+
+
 @dataclass(frozen=True)
 class Context:
     """`folder`: the recipe's; `cache`: for what can be made again; `today`: an ISO date.
 
     `measured`: rows of the recipe's evaluation suites by suite, without those drawn from the data set itself. `model`
-    opens the base model. `chat` has its tokens. The functions are called only by steps that need them.
+    opens the base model. `chat` has its tokens. `embedder` makes one from its options. The functions are called only by
+    steps that need them.
     """
 
     folder: Path
@@ -36,6 +41,7 @@ class Context:
     measured: Callable[[], Mapping[str, list[Row]]] = _no_rows
     model: Callable[[], LanguageModel] = _no_model
     model_digest: str = ""
+    embedder: Callable[[Any], Embedder] = _no_embedder
     emit: Emit = silent
 
 

@@ -1,6 +1,6 @@
 """Rows laid aside on disk while the whole set is looked at: memory holds some hundred bytes a row, whatever its text.
 
-Steps and the split see shelved rows: id, label, source and line are at hand, turns are read back when asked for.
+Steps and the split see shelved rows: id, label, source, line and family are there, turns are read back when asked for.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Laid = tuple[tuple[Message, ...], tuple[dict[str, Any], ...], tuple[Message, ...
 class ShelvedRow:
     """A row whose turns lie on the shelf; otherwise what `core.ports.Row` is."""
 
-    __slots__ = ("_digests", "_place", "_shelf", "label", "line", "paired", "source")
+    __slots__ = ("_digests", "_place", "_shelf", "family", "label", "line", "paired", "source")
 
     def __init__(self, row: Row, shelf: Shelf, place: int) -> None:
         self._digests = bytes.fromhex(row.id) + content_key(row) + prompt_key(row)
@@ -32,6 +32,7 @@ class ShelvedRow:
         self.source = shelf.known(row.source)
         self.line = row.line
         self.paired = bool(row.rejected)
+        self.family = shelf.known(row.details.get("family"))
 
     @property
     def id(self) -> str:

@@ -95,11 +95,26 @@ class SplitOptions(Options):
     stratify: Literal["auto", "label", "none"] = option(
         "auto", "Keep the shares of labels equal on all sides.", why="auto: by label where rows have labels"
     )
+    by: str | None = option(
+        None,
+        "A column that data.keep keeps; rows with one value of it (a patient, a document) stand on one side.",
+        why="none: rows are taken to be independent; equal rows and families stand together in any case",
+        min_length=1,
+    )
+    time: str | None = option(
+        None,
+        "A column that data.keep keeps, with a number or an ISO date; the newest rows are the test, those before them "
+        "the validation.",
+        why="none: a random test; with a time, it measures how the model does on what comes next",
+        min_length=1,
+    )
 
     @model_validator(mode="after")
     def _leaves_training_rows(self) -> SplitOptions:
         if self.validation + self.test >= 1:
             raise ValueError("validation and test together take every row; leave some for training.")
+        if self.stratify == "label" and (self.by or self.time):
+            raise ValueError("stratify: label does not go with by or time; leave it out.")
         return self
 
 

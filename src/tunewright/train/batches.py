@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 from tunewright.core.errors import UserError
 from tunewright.core.ports import Encoded
 from tunewright.data.dataset import Split
+
+Kind = Literal["shuffled", "first_as_given", "as_given"]
+"""`first_as_given`: the first epoch in the order of the data set, later ones shuffled; `as_given`: every epoch so."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Order:
     rows: int
     batch_size: int
     seed: int
+    kind: Kind = "shuffled"
 
     @property
     def steps_per_epoch(self) -> int:
@@ -40,10 +45,13 @@ class Order:
 
     def rows_of(self, step: int) -> NDArray[np.int64]:
         """Row numbers of a step (from 1)."""
-        epoch = self.epoch_of(step)
-        order = np.random.Generator(np.random.Philox(key=[self.seed, epoch])).permutation(self.rows)
         start = (step - 1) % self.steps_per_epoch * self.batch_size
-        return order[start : start + self.batch_size]
+        return self._permutation(self.epoch_of(step))[start : start + self.batch_size]
+
+    def _permutation(self, epoch: int) -> NDArray[np.int64]:
+        if self.kind == "as_given" or (self.kind == "first_as_given" and epoch == 0):
+            return np.arange(self.rows)
+        return np.random.Generator(np.random.Philox(key=[self.seed, epoch])).permutation(self.rows)
 
 
 def first_rows(split: Split, limit: int) -> list[Encoded]:

@@ -9,7 +9,7 @@ from tunewright.core.nouns import DatasetVersion, Device, Numbers
 from tunewright.models.load import resolve_device, resolve_numbers
 from tunewright.recipe.recipe import Recipe
 from tunewright.recipe.training import TrainingOptions
-from tunewright.train.batches import Order
+from tunewright.train.batches import Kind, Order
 from tunewright.train.parts import TrainParts
 
 VERSION = 2
@@ -18,6 +18,8 @@ WITHOUT_EFFECT = frozenset({"checkpoint_every", "checkpoints", "evaluate_every",
 """Keys that change what is seen or kept, never the weights: a run goes on when they change."""
 DECIDING = frozenset({"evaluate_every", "validation_rows"})
 """Those of them that decide the weights after all where validation decides which step is kept."""
+ORDERS: dict[str, Kind] = {"shuffled": "first_as_given", "as_given": "as_given"}
+"""What the step `order` says of later passes."""
 RESOLVED = frozenset({"learning_rate", "epochs", "max_steps", "batch_size", "micro_batch_tokens", "schedule"})
 SMALLEST_BATCH, LARGEST_BATCH = 8, 64
 """Bounds of `batch_size: auto`: below 8 updates are noisy, above 64 LoRA loses (Schulman, 2025)."""
@@ -48,6 +50,7 @@ class Settings(NamedTuple):
             "steps_per_epoch": self.order.steps_per_epoch,
             "batch_size": self.order.batch_size,
             "micro_batch_tokens": self.micro_batch_tokens,
+            **({"order": self.order.kind} if self.order.kind != "shuffled" else {}),
         }
 
 
@@ -74,7 +77,8 @@ def resolve_settings(
     if budget == "auto":
         assert measured_tokens is not None, "the flow measures before it resolves"
         budget = measured_tokens
-    order = Order(dataset.receipt.splits["train"], _batch_size(training, dataset, budget=budget), training.seed)
+    batch_size = _batch_size(training, dataset, budget=budget)
+    order = Order(dataset.receipt.splits["train"], batch_size, training.seed, order_of(recipe))
     total = order.total_steps(epochs=training.epochs, max_steps=training.max_steps)
     rate = training.learning_rate
     evaluate_every = training.evaluate_every or max(1, total // 10)
@@ -88,6 +92,17 @@ def resolve_settings(
         micro_batch_tokens=budget,
         order=order,
     )
+
+
+def order_of(recipe: Recipe) -> Kind:
+    """Whether training keeps the order of the data set: where the last step that orders rows made one."""
+    kind: Kind = "shuffled"
+    for step in recipe.data.steps:
+        if step.type == "relevance" and step.action == "rank":
+            kind = "first_as_given"
+        elif step.type == "order":
+            kind = "shuffled" if step.by == "shuffled" else ORDERS[step.then]
+    return kind
 
 
 def _batch_size(training: TrainingOptions, dataset: DatasetVersion, *, budget: int) -> int:
