@@ -19,8 +19,8 @@ from transformers import AutoModelForCausalLM
 from tests.house.scorer_rows import EMPTY, LABELS, SCENARIOS, without_numbers
 from tunewright.core import catalog
 from tunewright.core.answers import AnsweredRow
-from tunewright.core.errors import UserError
-from tunewright.core.ports import Converted, Encoded, Measured, Message, Row, RowProblem, TrackedRun
+from tunewright.core.errors import OutsideError, UserError
+from tunewright.core.ports import Converted, Encoded, Measured, Message, Row, RowProblem, TrackedRun, Wanted
 from tunewright.evaluate.sums import summed
 from tunewright.train.checkpoints import join_state, split_state
 
@@ -351,6 +351,31 @@ def embedder_places_texts(embedder: Any) -> list[str]:
     return problems + ([] if embedder.digest else ["no digest"])
 
 
+NO_SOURCES = {
+    "sql": [f"postgresql://user:{SECRET}@127.0.0.1:1/x", "sqlite:///no.db"],
+    "files": [f"http://user:{SECRET}@127.0.0.1:1/x.jsonl", "file://no.jsonl", "memory://no.jsonl"],
+    "hub": ["hub:no"],
+}
+
+
+def store_says_what_is_not_there(store: Any, folder: Path) -> list[str]:
+    """A source that is not there is refused in one sentence; no secret is shown, no half file is left."""
+    problems: list[str] = []
+    for url in NO_SOURCES[store.options.type]:
+        wanted, part = Wanted(url, folder, endings=("jsonl",), table="rows"), folder / "part"
+        try:
+            listing = store.list(wanted)
+            store.fetch(wanted, listing.files[0], part=part, arrived=lambda *_said: None)
+        except (UserError, OutsideError) as error:
+            problems += [f"{url} shows its secret"] if SECRET in str(error) else []
+        except Exception as error:  # noqa: BLE001 - any other error is the breach
+            problems.append(f"{url}: {type(error).__name__}: {error}")
+        else:
+            problems.append(f"{url}: taken for a source")
+        problems += [f"{url} leaves something"] if part.exists() else []
+    return problems
+
+
 Contract = Callable[[Any, Path, Path], list[str]]
 CONTRACTS: dict[str, Contract] = {
     "sources": lambda part, _model, folder: source_reads_anything(part, folder),
@@ -363,6 +388,7 @@ CONTRACTS: dict[str, Contract] = {
     "optimisers": lambda part, _model, _folder: optimiser_goes_down_and_resumes(part) + optimiser_says_what_it_is(part),
     "embedders": lambda part, _model, _folder: embedder_places_texts(part),
     "trackers": lambda part, _model, folder: tracker_takes_numbers(part, folder),
+    "stores": lambda part, _model, folder: store_says_what_is_not_there(part, folder),
     "harnesses": lambda part, _model, folder: harness_refuses_what_is_no_task(part, folder),
     "methods": lambda part, model, folder: method_trains_what_it_says(part, model, folder=folder),
 }

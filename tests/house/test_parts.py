@@ -32,6 +32,7 @@ PORTS: dict[str, type] = {
     "suites": Suite,
     "trackers": ports.Tracker,
     "harnesses": Harness,
+    "stores": ports.Store,
     "embedders": ports.Embedder,
 }
 SCALARS = 12

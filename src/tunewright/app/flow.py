@@ -48,23 +48,35 @@ def _prepare(project: Project, base: Base, *, emit: Emit) -> DatasetVersion:
     recipe, chat, loss_on = project.recipe, base.chat, project.recipe.objective.loss_on
     parts = resolve.data_parts(recipe.data)
     context = Context(
+    fetched = fetched_sources(project, parts, emit=emit)
         folder=project.folder, cache=project.workspace.cache, today=project.now()[:10], chat=chat, emit=emit
     )
     parents = parents_of(parts.steps, context)
-    key = dataset_key(recipe.data, chat, folder=project.folder, loss_on=loss_on, parents=parents)
+    key = dataset_key(recipe.data, chat, folder=project.folder, loss_on=loss_on, parents=parents, fetched=fetched)
+
+    retained.check_recipe(project, key)
 
     def work() -> DatasetVersion:
         check_context(recipe.data.max_tokens, base)
         if recipe.objective.rows == "conversations":
             for note in probe(chat, loss_on=loss_on).notes:
                 emit(events.Note(text=note))
-        inputs = Inputs(chat, project.folder, loss_on, key, project.now(), recipe.objective.rows, context)
+        rows = recipe.objective.rows
+        inputs = Inputs(chat, project.folder, loss_on, key, project.now(), rows, context, recipe.name, fetched)
         return prepare_data(recipe.data, parts, inputs=inputs, workspace=project.workspace, emit=emit)
 
     def exists(version: DatasetVersion) -> bool:
         return (project.workspace.datasets / version.name / "version.json").exists()
 
-    return Stage("data", key, DatasetVersion, work, exists).done(project, emit)
+    version = Stage("data", key, DatasetVersion, work, exists).done(project, emit)
+    retained.settle(project, version)
+    return version
+
+
+def fetched_sources(project: Project, parts: DataParts, *, emit: Emit) -> Fetched:
+    """Copies of the remote sources that a recipe names, each looked at once a project."""
+    of = Fetch(parts.stores, project.workspace, project.folder, emit, project.clock, project.opened_s)
+    return of.all(project.recipe.data)
 
 
 def train(project: Project, emit: Emit) -> Run:
@@ -94,6 +106,7 @@ def assist(project: Project) -> None:
 
 def evaluate(project: Project, emit: Emit) -> Evaluation:
     """Measure the trained model of a recipe beside its base; trains first if that was not done."""
+    project = project.with_copies_as_they_are()
     return evaluate_run(project, train(project, emit), emit=emit)
 
 

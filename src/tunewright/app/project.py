@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -40,17 +40,22 @@ class Place(Timed):
 
 @dataclass(frozen=True)
 class Project(Timed):
-    """A recipe where it stands. `clock` gives seconds since 1970."""
+    """A recipe where it stands. `clock` gives seconds since 1970; `opened_s` is when this object was made."""
 
     recipe: Recipe
     file: Path
     workspace: Workspace
     clock: Callable[[], float] = time.time
+    opened_s: float = field(default_factory=time.time, compare=False)
 
     @property
     def folder(self) -> Path:
         """What the recipe's paths are relative to."""
         return self.file.parent
+
+    def with_copies_as_they_are(self) -> Project:
+        """The same, for which no copy of a remote source is too old: another process has just looked at them."""
+        return replace(self, opened_s=1.0)
 
 
 def open_project(path: Path, *, sets: Sequence[str] = (), home: Path | None = None) -> Project:

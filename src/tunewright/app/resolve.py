@@ -9,11 +9,14 @@ from pydantic import ValidationError
 
 from tunewright.core import catalog
 from tunewright.core.errors import UserError
-from tunewright.core.ports import Tracker
+from tunewright.core.ports import Embedder, Store, Tracker
 from tunewright.data.prepare import DataParts
+from tunewright.data.rows import SPLITS
 from tunewright.evaluate.suite import scorers_of
+from tunewright.recipe import remote
 from tunewright.recipe.recipe import DataOptions, Recipe
 from tunewright.recipe.scalars import read_scalar
+from tunewright.recipe.sources import sources_of
 from tunewright.train.parts import TrainParts
 
 
@@ -30,7 +33,14 @@ def every(kind: str) -> dict[str, Any]:
 def data_parts(options: DataOptions) -> DataParts:
     """Sources, shapes and steps that a recipe's data needs; all shapes when the shape is to be detected."""
     shapes = every("shapes") if options.shape == "auto" else {options.shape.type: part("shapes", options.shape)}
-    return DataParts(every("sources"), shapes, tuple(part("steps", step) for step in options.steps))
+    return DataParts(every("sources"), shapes, tuple(part("steps", step) for step in options.steps), stores(options))
+
+
+def stores(options: DataOptions) -> dict[str, Store]:
+    """The stores that remote sources of a recipe lie in, by name; none is loaded for local files."""
+    sources = (each for split in SPLITS for each in sources_of(getattr(options, split)))
+    names = {name for source in sources if (name := remote.store_of(source.path))}
+    return {name: part("stores", catalog.options("stores", name)()) for name in sorted(names)}
 
 
 def train_parts(recipe: Recipe) -> TrainParts:
@@ -47,6 +57,11 @@ def train_parts(recipe: Recipe) -> TrainParts:
 def trackers(recipe: Recipe) -> dict[str, Tracker]:
     """The trackers of a recipe by name."""
     return {options.type: part("trackers", options) for options in recipe.output.trackers}
+
+
+def embedder(options: Any) -> Embedder:
+    """An embedder. Raises OutsideError with the install command where its package is missing."""
+    return part("embedders", options)
 
 
 def harness(name: str) -> Any:

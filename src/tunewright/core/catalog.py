@@ -30,6 +30,7 @@ ROOMS = {
     "trackers": "edge",
     "harnesses": "edge",
     "embedders": "edge",
+    "stores": "edge",
 }
 
 

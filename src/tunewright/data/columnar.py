@@ -6,7 +6,7 @@ import base64
 import datetime
 import decimal
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from tunewright.core.ports import RawRow
 from tunewright.data.lines import bad_row
-from tunewright.data.strict import NotAllowed, check_value
+from tunewright.data.strict import NotAllowed, check_value, decoder
 
 BATCH_ROWS = 1024
 Batches = Callable[[Path], Iterator[pa.RecordBatch]]
@@ -27,18 +27,20 @@ def read_batches(path: Path, batches: Batches) -> Iterator[RawRow]:
         return
     try:
         for batch in batches(path):
+            documents = [field.name for field in batch.schema if isinstance(field.type, pa.JsonType)]
             for value in batch.to_pylist():
                 number += 1
-                yield to_row(number, cast("dict[str, Any]", value))
+                yield to_row(number, cast("dict[str, Any]", value), documents=documents)
     except (pa.ArrowException, OSError, ValueError, TypeError) as error:
         detail = " ".join(str(error).split())[:200]
         yield bad_row(number + 1, "broken_file", raw="", detail=f"the file cannot be read from here on: {detail}")
 
 
-def to_row(number: int, value: dict[str, Any]) -> RawRow:
-    """A row with values that JSON knows; columns that are null are absent."""
+def to_row(number: int, value: dict[str, Any], *, documents: Sequence[str] = ()) -> RawRow:
+    """A row with values that JSON knows; columns that are null are absent. `documents`: columns that hold JSON."""
     try:
         plain = {name: to_plain(each) for name, each in value.items() if each is not None}
+        plain |= {name: _parsed(plain[name]) for name in documents if name in plain}
         check_value(plain)
     except (NotAllowed, RecursionError) as error:
         reason, _, detail = (str(error) if isinstance(error, NotAllowed) else "nested_too_deep").partition(": ")
@@ -64,6 +66,15 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         raise NotAllowed("not_a_number: NaN and infinity are not JSON")
     return value
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return decoder().decode(text)
+    except NotAllowed:
+        raise
+    except ValueError as error:
+        raise NotAllowed(f"broken_json: {error}") from error
 
 
 def _text_of(value: bytes) -> str:

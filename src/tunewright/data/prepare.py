@@ -6,7 +6,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -14,15 +14,18 @@ from tunewright.core.digest import short
 from tunewright.core.errors import UserError
 from tunewright.core.events import Emit, Note
 from tunewright.core.nouns import DatasetVersion
-from tunewright.core.ports import Row, Shape, Source, Step
+from tunewright.core.ports import Row, Shape, Source, Step, Store
 from tunewright.core.workspace import Workspace, lock, new_folder, outside_errors, write_json, write_text
 from tunewright.data.arrange import CONFLICTING, Work, arrange
 from tunewright.data.context import Context, bound
 from tunewright.data.crew import Crew, workers
 from tunewright.data.encode import Encoder, TrainingChat
 from tunewright.data.fates import NAME, SAMPLES_NAME, Fates
-from tunewright.data.files import dataset_key, find_files
+from tunewright.data.fetch import Fetched
+from tunewright.data.files import LOCAL, dataset_key, find_files
 from tunewright.data.keep import nowhere
+from tunewright.data.mapping import mapped
+from tunewright.data.objects import OBJECTS, share
 from tunewright.data.read import Reader
 from tunewright.data.receipt import Ledger, Quarantine, check_limits, labels_of
 from tunewright.data.rows import SPLITS
@@ -32,6 +35,7 @@ from tunewright.data.shelf import Shelf
 from tunewright.recipe.recipe import DataOptions
 from tunewright.text.spans import LossOn
 
+from tunewright.recipe.sources import sources_of
 DOCUMENTS = frozenset({"text"})
 """Shapes whose rows are plain text."""
 __all__ = ["DataParts", "Inputs", "dataset_key", "prepare"]
@@ -46,6 +50,8 @@ class DataParts:
     steps: tuple[Step, ...]
 
 
+    stores: Mapping[str, Store] = field(default_factory=dict)
+    """Those that the recipe's remote sources lie in."""
 @dataclass(frozen=True)
 class Inputs:
     """What is not in the data options; `folder` is the recipe's, `made_at` an ISO time."""
@@ -61,6 +67,10 @@ class Inputs:
     """What steps may ask for beside rows."""
 
 
+    recipe: str = ""
+    """The recipe's name."""
+    fetched: Fetched = LOCAL
+    """Copies of remote sources."""
 def prepare(
     options: DataOptions, parts: DataParts, *, inputs: Inputs, workspace: Workspace, emit: Emit
 ) -> DatasetVersion:
@@ -131,13 +141,14 @@ class Desk:
 
 def read(options: DataOptions, parts: DataParts, *, desk: Desk) -> tuple[str, dict[str, list[Row]]]:
     """Name of the shape, and rows by split as the files hold them."""
-    files = find_files(options, folder=desk.inputs.folder)
-    shape_name, shape = choose_shape(parts.shapes, parts.sources, files=files["train"])
+    files = find_files(options, folder=desk.inputs.folder, fetched=desk.inputs.fetched)
+    sources = mapped(parts.sources, options.map, folder=desk.inputs.folder)
+    shape_name, shape = choose_shape(parts.shapes, sources, files=files["train"])
     check_form(shape_name, desk.inputs, where=files["train"][0].name)
     if len(parts.shapes) > 1:
         desk.emit(Note(text=f"The rows have the shape {shape_name}, by their columns."))
     keep = options.keep
-    reader = Reader(parts.sources, shape, options.system, desk.ledger, desk.quarantine, desk.emit, desk.shelf, keep)
+    reader = Reader(sources, shape, options.system, desk.ledger, desk.quarantine, desk.emit, desk.shelf, keep)
     rows = reader.read(files)
     check_not_empty(len(rows["train"]), desk.ledger, options=options, quarantine=desk.quarantine)
     tell_columns(keep, desk, rows=sum(map(len, rows.values())))
@@ -171,12 +182,12 @@ def check_not_empty(rows: int, ledger: Ledger, *, options: DataOptions, quaranti
     for reason, _count in fates.most_common(1):
         if reason in quarantine.first:
             file, line, detail = quarantine.first[reason]
-            place = f"line {line}" if file == options.train.path else f"{file}:{line}"
+            place = f"line {line}" if file == told_of(options) else f"{file}:{line}"
             told[0] += f" ({place}: {detail})" if detail else f" ({place})"
     reasons = ", ".join(told)
     raise UserError(
         f"no row is left to train on, of {whole.rows_in:,} read" + (f": {reasons}." if reasons else "."),
-        where=options.train.path,
+        where=told_of(options),
         do=f"Bad rows are listed in {quarantine.path}." if whole.quarantined else "Name other files in data.train.",
     )
 
@@ -185,6 +196,11 @@ def tell_columns(keep: Sequence[str], desk: Desk, *, rows: int) -> None:
     """Say which columns were to be kept and stand in no row."""
     for name in nowhere(keep, desk.ledger.total().notes, rows=rows):
         desk.emit(Note(text=f'data.keep: no row has a column "{name}"; nothing is kept of it.'))
+
+def told_of(options: DataOptions) -> str:
+    """What training rows are said to come from, as the recipe has it."""
+    return ", ".join(remote.shown(source.path) for source in sources_of(options.train))
+
 
 
 def tell_conflicts(ledger: Ledger, emit: Emit) -> None:

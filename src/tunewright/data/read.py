@@ -43,20 +43,22 @@ class Reader:
             if tally.rows_in % PROGRESS_ROWS == 0:
                 self.emit(Progress(stage="read", done=tally.rows_in, unit="rows"))
             try:
-                yield self._row(raw, file.name)
+                yield self._row(raw, file)
             except RowProblem as problem:
                 tally.quarantined[problem.reason] += 1
                 self.quarantine.add(
                     file=file.name, line=raw.line, reason=problem.reason, detail=problem.detail, raw=raw.raw
                 )
 
-    def _row(self, raw: RawRow, file: str) -> Row:
+    def _row(self, raw: RawRow, file: SourceFile) -> Row:
         if raw.value is None:
             reason, _, detail = raw.problem.partition(": ")
             raise RowProblem(reason, detail)
         found = self.shape.convert(raw.value)
         details = found.details
-        if columns := kept(raw.value, self.keep, notes=self.ledger.sources[file].notes):
+        if columns := kept(raw.value, self.keep, notes=self.ledger.sources[file.name].notes):
             details = Details(**{**details, "columns": columns})
+        if file.weight != 1:
+            details = Details(**{**details, "weight": details.get("weight", 1.0) * file.weight})
         found = found._replace(messages=with_system(found.messages, self.system), details=details)
-        return make_row(found, source=file, line=raw.line)
+        return make_row(found, source=file.name, line=raw.line)

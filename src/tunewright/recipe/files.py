@@ -11,6 +11,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from tunewright.core.errors import Problem
+from tunewright.recipe import remote
 from tunewright.recipe.draft import Draft
 from tunewright.recipe.keys import Path, below, mapping, sequence
 
@@ -26,6 +27,7 @@ ENDINGS = {"ndjson": "jsonl", "txt": "text", "md": "text", "pq": "parquet", "fea
 TEST_FILE = "test.jsonl"
 """The file of a suite `file` that names none; a test holds it and the suite's option together."""
 WRITE_A_FILE = "Write a file or a glob, relative to the recipe's folder."
+WRITE_AN_ADDRESS = f"An address begins with one of: {remote.schemes()}."
 WRITE_A_MODEL = "Write builtin:NAME, a folder, a .gguf file, or a hub name such as a/b."
 Known = Callable[[str], tuple[str, ...]]
 
@@ -39,21 +41,40 @@ def problems(draft: Draft, known: Known) -> list[Problem]:
     """Missing files, unknown formats and metrics; `known` gives the names of a kind of part."""
     found = [*_model(draft), *_scorers(draft, known), *_test_files(draft, known)]
     for split in SPLITS:
-        found += _source(draft, sources(draft.plain, split), key="type", known=known)
-    return found
+        for source in sources(draft.plain, split):
+            found += _source(draft, source, key="type", known=known)
+    return [*found, *_join(draft, known)]
 
 
-def sources(plain: dict[str, Any], split: str) -> tuple[Path, Any, Any]:
-    """Path of the key, the file or glob, and the type of a split's source, short forms resolved."""
+def sources(plain: dict[str, Any], split: str) -> list[tuple[Path, Any, Any]]:
+    """Path of the key, the file, glob or address, and the type of each source of a split, short forms resolved."""
     data: Any = plain.get("data")
-    place: Path = ("data",)
     if isinstance(data, str):
-        return (place, data, "auto") if split == "train" else (place, None, "auto")
-    source = below(data, split)
+        return [(("data",), data, "auto")] if split == "train" else []
+    given, place = below(data, split), ("data", split)
+    if not isinstance(given, list):
+        return [_one(given, place)]
+    return [_one(each, (*place, index)) for index, each in enumerate(sequence(given))]
+
+
+def _one(source: Any, place: Path) -> tuple[Path, Any, Any]:
     block = mapping(source)
     if block is None:
-        return (*place, split), source, "auto"
-    return (*place, split, "path"), block.get("path"), block.get("type", "auto")
+        return place, source, "auto"
+    return (*place, "path"), block.get("path"), block.get("type", "auto")
+
+
+def _join(draft: Draft, known: Known) -> Iterator[Problem]:
+    """The file that columns are joined from."""
+    block = mapping(below(below(draft.plain.get("data"), "map"), "join"))
+    name = (block or {}).get("path")
+    if block is None or not isinstance(name, str) or not name:
+        return
+    place: Path = ("data", "map", "join", "path")
+    if remote.store_of(name) is not None:
+        yield Problem("joined columns come from a local file.", draft.where(place), WRITE_A_FILE)
+        return
+    yield from _source(draft, (place, name, block.get("type", "auto")), key="type", known=known)
 
 
 def _test_files(draft: Draft, known: Known) -> Iterator[Problem]:
@@ -74,10 +95,14 @@ def _source(draft: Draft, source: tuple[Path, Any, Any], *, key: str, known: Kno
     place, name, kind = source
     if not isinstance(name, str) or not name:
         return
-    files = matches(name, draft.file.parent)
-    if not files:
-        yield Problem(absence(name, draft.file.parent), draft.where(place), WRITE_A_FILE)
     names = known("sources")
+    store = remote.store_of(name)
+    if store == "":
+        what = f'nothing here reads addresses that begin with "{remote.scheme(name)}://".'
+        yield Problem(what, draft.where(place), WRITE_AN_ADDRESS)
+    files = matches(name, draft.file.parent, kind=str(kind)) if store is None else []
+    if store is None and not files:
+        yield Problem(absence(name, draft.file.parent), draft.where(place), WRITE_A_FILE)
     if kind == "auto":
         found = {file.suffix: file.suffix.lstrip(".").lower() for file in files}
         endings = sorted(suffix for suffix, ending in found.items() if ENDINGS.get(ending, ending) not in names)
@@ -91,17 +116,43 @@ def _source(draft: Draft, source: tuple[Path, Any, Any], *, key: str, known: Kno
 def absence(name: str, folder: FilePath) -> str:
     """Why a path or glob has no file."""
     if os.path.isdir(folder / os.path.expanduser(name)):  # noqa: PTH111, PTH112 - as in `matches`
-        return f'"{name}" is a folder.'
+        return f'"{name}" is a folder without a text file (.txt, .md) in it.'
     return f'no file is called "{name}" here.'
 
 
-def matches(name: str, folder: FilePath) -> list[FilePath]:
-    """Files that a path or glob names; a file whose name looks like a glob comes first."""
+def endings(kind: str) -> tuple[str, ...]:
+    """Endings of the files of a format that are read below a folder; `auto` means texts."""
+    kind = "text" if kind == "auto" else kind
+    return (kind, *(ending for ending, source in ENDINGS.items() if source == kind))
+
+
+def known_endings() -> tuple[str, ...]:
+    """Endings of every format that comes with Tunewright."""
+    return (*own_parts("sources"), *ENDINGS)
+
+
+def texts_below(folder: FilePath, kind: str) -> list[FilePath]:
+    """Files of a format below a folder, hidden ones left out, links to folders not followed."""
+    found: list[FilePath] = []
+    wanted = endings(kind)
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(each for each in folders if not each.startswith("."))
+        found += [FilePath(root) / each for each in sorted(files) if not each.startswith(".")]
+    return [path for path in found if path.suffix.lstrip(".").lower() in wanted and path.is_file()]
+
+
+def matches(name: str, folder: FilePath, *, kind: str = "auto") -> list[FilePath]:
+    """Files that a path or glob names; a file whose name looks like a glob comes first.
+
+    Of a folder those below it that are of the format `kind`; `auto` means texts.
+    """
     name = os.path.expanduser(name)  # noqa: PTH111 - pathlib's raises for a user who does not exist
     if "\0" in name:
         return []
     if os.path.isfile(folder / name):  # noqa: PTH113 - pathlib's raises for names that are too long
         return [folder / name]
+    if os.path.isdir(folder / name):  # noqa: PTH112 - as above
+        return texts_below(folder / name, kind)
     found = (folder / each for each in glob.iglob(name, root_dir=folder, recursive=True))  # noqa: PTH207 - takes `/a/*`
     return [path for path in found if path.is_file()]
 

@@ -8,6 +8,8 @@ from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, mod
 
 from tunewright.recipe.fields import Options, PartOf, Presets, Share, ShareOrCount, option
 from tunewright.recipe.gates import GateOptions
+from tunewright.recipe.map import MapOptions
+from tunewright.recipe.sources import Sources
 from tunewright.recipe.training import TrainingOptions
 
 
@@ -71,15 +73,6 @@ class ModelOptions(Options):
                 f"weights {self.weights} and precision {self.precision} do not go together; leave precision out."
             )
         return self
-
-
-class SourceOptions(Options):
-    """Files that rows come from."""
-
-    path: str = option(..., "A file or a glob, relative to the recipe.", why="no default", min_length=1)
-    type: str = option(
-        "auto", "File format: a source's name, or auto.", why="auto: by the file's ending (`.jsonl`, `.csv`)"
-    )
 
 
 class SplitOptions(Options):
@@ -164,16 +157,15 @@ def _few_columns(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
-def _one_source(value: Any) -> Any:
-    return {"path": value} if isinstance(value, str) else value
-
-
 class DataOptions(Options):
     """Where rows come from, what form they have, and what happens to them."""
 
-    train: SourceOptions = option(..., "Training rows: a path, or a mapping with `path` and `type`.", why="no default")
-    validation: SourceOptions | None = option(None, "Validation rows.", why="none: split off the training rows")
-    test: SourceOptions | None = option(None, "Test rows.", why="none: split off the training rows")
+    train: Sources = option(..., "Training rows: a path, a mapping with `path`, or a list of these.", why="no default")
+    validation: Sources | None = option(None, "Validation rows.", why="none: split off the training rows")
+    test: Sources | None = option(None, "Test rows.", why="none: split off the training rows")
+    map: MapOptions | None = option(
+        None, "How columns of another schema become those of a shape.", why="none: rows stand as they are"
+    )
     shape: Annotated[Any, PartOf("shapes", also=("auto",))] = option(
         "auto",
         "The form of a row: a shape, or `auto`.",
@@ -214,8 +206,6 @@ class DataOptions(Options):
     )
     overlong: OverlongOptions = option({}, "What happens to longer examples.", why="see its keys")
     limits: LimitOptions = option({}, "Losses past which the run refuses to start.", why="see its keys")
-
-    _sources = field_validator("train", "validation", "test", mode="before")(_one_source)
 
     @field_validator("overlong", mode="before")
     @classmethod

@@ -19,7 +19,10 @@ SHORT = {
     ("Recipe", "data"): "train",
     ("Recipe", "model"): "name",
 }
-"""Keys that may be written as plain text, which then stands for one key of their block. Inner blocks first."""
+"""Keys that may be written as plain text, which then stands for one key of their block. Inner blocks first.
+
+Where such a key may hold a list, its entries may be written so, too.
+"""
 
 Schema = dict[str, Any]
 
@@ -48,7 +51,8 @@ def with_short_form(field: Schema, short: Schema) -> Schema:
     """A key that takes plain text beside its block."""
     rest = {key: value for key, value in field.items() if key not in ("$ref", "anyOf")}
     forms = field["anyOf"] if "anyOf" in field else [{"$ref": field["$ref"]}]
-    return {"anyOf": [short, *forms]} | rest
+    listed = [form | {"items": {"anyOf": [short, form["items"]]}} if "items" in form else form for form in forms]
+    return {"anyOf": [short, *listed]} | rest
 
 
 def text() -> str:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from tunewright.recipe import agree, files
+from tunewright.recipe import agree, files, remote
 from tunewright.recipe.draft import Draft, committed
 from tunewright.recipe.keys import Keys, Schema, mapping, sequence
 
@@ -26,6 +26,7 @@ SURE_BELOW = 1e300
 RULES: dict[str, Callable[[dict[str, Any]], bool]] = {
     "ModelOptions": lambda block: block.get("weights") is None or block.get("precision") is None,
     "OutputOptions": lambda block: len(sequence(block.get("trackers"))) < 2,
+    "SourceOptions": lambda block: block.keys() <= {"path", "type"} and remote.store_of(str(block.get("path"))) is None,
 }
 """Blocks with rules of their own, and when those surely hold: where no two values are given that could disagree."""
 
@@ -78,6 +79,8 @@ def fits_block(keys: Keys, form: Schema, *, value: dict[str, Any]) -> bool:
 
 def fits_text(form: Schema, value: str) -> bool:
     """Long enough, of the form asked for, and free of what pydantic may refuse in a text."""
+    if form.get("short_for") in ("path", "train") and remote.store_of(value) is not None:
+        return False  # an address mostly needs more keys
     plain = "\n" not in value and not re.search("[\ud800-\udfff]", value)
     return plain and len(value) >= form.get("minLength", 0) and re.search(form.get("pattern", ""), value) is not None
 

@@ -16,7 +16,8 @@ from tunewright.evaluate.prompts import Style
 from tunewright.evaluate.suite import Bench, NotMeasured, PlainSuite, Respondent, Sample, sample_of
 from tunewright.evaluate.suites.labels import as_label
 from tunewright.recipe.options.suites.file import Options
-from tunewright.recipe.recipe import DataOptions, SourceOptions
+from tunewright.recipe.recipe import DataOptions
+from tunewright.recipe.sources import SourceOptions
 
 CHARACTERS_A_TOKEN = 4
 """Of English text; where no tokenizer is at hand."""
