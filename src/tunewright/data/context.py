@@ -11,6 +11,7 @@ from typing import Any
 from tunewright.core.events import Emit, silent
 from tunewright.core.language_model import LanguageModel
 from tunewright.core.ports import Chat, Embedder, Row, Step
+from tunewright.core.writing import Endpoint, Writer
 
 
 def _no_rows() -> Mapping[str, list[Row]]:
@@ -23,6 +24,10 @@ def _no_model() -> LanguageModel:
 
 def _no_embedder(_options: Any) -> Embedder:
     raise NotImplementedError("no embedder was given")
+
+
+def _no_writer(_endpoint: Endpoint) -> Writer:
+    raise NotImplementedError("no writer was given")
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,8 @@ class Context:
     model: Callable[[], LanguageModel] = _no_model
     model_digest: str = ""
     embedder: Callable[[Any], Embedder] = _no_embedder
+    writer: Callable[[Endpoint], Writer] = _no_writer
+    """Opens a model behind a server."""
     emit: Emit = silent
 
 

@@ -49,10 +49,10 @@ class Kept:
 
 
 @contextmanager
-def open_kept(folder: Path, judge: str) -> Iterator[Kept]:
+def open_kept(folder: Path, judge: str, *, purpose: str = "judge") -> Iterator[Kept]:
     """The answers of a judge below a folder, for one process at a time. Raises UserError while another has them."""
     path = folder / f"{digest.short(judge)}.jsonl"
-    with lock(path.with_suffix(".lock"), purpose="judge"):
+    with lock(path.with_suffix(".lock"), purpose=purpose):
         yield Kept(path)
 
 

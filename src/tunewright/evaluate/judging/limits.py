@@ -46,19 +46,19 @@ class Purse:
         self._aside = self._begun = 0
         self._lock = threading.Lock()
 
-    def open(self, most_usd: float, *, sent: int) -> bool:
-        """Set aside what the two questions of a pair cost at most; False when that is too much, and ever after.
+    def open(self, most_usd: float, *, sent: int, questions: int = 2) -> bool:
+        """Set aside what some questions, two for a pair, cost at most; False when that is too much, and ever after.
 
         `sent` requests left so far, repeated ones among them.
         """
         with self._lock:
             most, usd = self.limits.max_requests, self.limits.max_usd
-            if most is not None and max(sent, self._begun) + self._aside + 2 > most:
+            if most is not None and max(sent, self._begun) + self._aside + questions > most:
                 self.stopped = self.stopped or f"the limit of {most} requests"
             if usd is not None and self.spent_usd + self._aside_usd + most_usd > usd:
                 self.stopped = self.stopped or f"the limit of {usd:g} USD"
             if not self.stopped:
-                self._aside += 2
+                self._aside += questions
                 self._aside_usd += most_usd
             return not self.stopped
 
@@ -74,6 +74,11 @@ class Purse:
             self._aside -= unasked
             self._aside_usd -= most_usd
             self.spent_usd += spent_usd
+
+    def spend(self, usd: float) -> None:
+        """Count what an answer cost that was had before."""
+        with self._lock:
+            self.spent_usd += usd
 
     def most_usd(self, talk: Talk, max_new_tokens: int) -> float:
         """The most that one question can cost."""
