@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from tunewright.app import evaluating, resolve, training
-from tunewright.app.loaded import Base, base_of, check_base, check_context
+from tunewright.app import evaluating, resolve, retained, training, writing
+from tunewright.app.loaded import Base, base_model, base_model_digest, base_of, check_base, check_context
 from tunewright.app.project import Project
 from tunewright.app.stage import Stage
 from tunewright.core import digest, events
@@ -18,7 +18,8 @@ from tunewright.core.errors import UserError
 from tunewright.core.events import Emit
 from tunewright.core.nouns import DatasetVersion, Evaluation, Run, Verdict
 from tunewright.data.context import Context, parents_of
-from tunewright.data.prepare import Inputs, dataset_key
+from tunewright.data.fetch import Fetch, Fetched
+from tunewright.data.prepare import DataParts, Inputs, dataset_key
 from tunewright.data.prepare import prepare as prepare_data
 from tunewright.evaluate.report import ReportContent, write_report
 from tunewright.models.version import is_whole
@@ -47,9 +48,18 @@ def prepare(project: Project, emit: Emit) -> DatasetVersion:
 def _prepare(project: Project, base: Base, *, emit: Emit) -> DatasetVersion:
     recipe, chat, loss_on = project.recipe, base.chat, project.recipe.objective.loss_on
     parts = resolve.data_parts(recipe.data)
-    context = Context(
     fetched = fetched_sources(project, parts, emit=emit)
-        folder=project.folder, cache=project.workspace.cache, today=project.now()[:10], chat=chat, emit=emit
+    context = Context(
+        folder=project.folder,
+        cache=project.workspace.cache,
+        today=project.now()[:10],
+        chat=chat,
+        model=base_model(project, base),
+        model_digest=base_model_digest(project, base),
+        embedder=resolve.embedder,
+        emit=emit,
+        measured=evaluating.measured_rows(project, emit=emit),
+        writer=writing.opener(project.workspace.cache, emit=emit),
     )
     parents = parents_of(parts.steps, context)
     key = dataset_key(recipe.data, chat, folder=project.folder, loss_on=loss_on, parents=parents, fetched=fetched)
@@ -96,6 +106,7 @@ def train(project: Project, emit: Emit) -> Run:
 
 def assist(project: Project) -> None:
     """Train as one of the other processes: a share of every step is computed here, nothing is written or told."""
+    project = project.with_copies_as_they_are()
     base = base_of(project, events.silent)
     version = _prepare(project, base, emit=events.silent)
     planned = training.plan(project, version, base=base, emit=events.silent)
@@ -106,7 +117,6 @@ def assist(project: Project) -> None:
 
 def evaluate(project: Project, emit: Emit) -> Evaluation:
     """Measure the trained model of a recipe beside its base; trains first if that was not done."""
-    project = project.with_copies_as_they_are()
     return evaluate_run(project, train(project, emit), emit=emit)
 
 
@@ -122,6 +132,7 @@ def evaluate_run(project: Project, run: Run, *, emit: Emit) -> Evaluation:
 
 def dataset_of(project: Project, run: Run, *, emit: Emit) -> DatasetVersion:
     """The data set that a run was trained on; prepared again where its record is gone. Raises UserError."""
+    retained.check(project, run.dataset)
     for version in project.workspace.records("data", DatasetVersion):
         if version.name == run.dataset:
             return version

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tunewright.app import resolve
 from tunewright.app.project import Project
+from tunewright.core import digest
 from tunewright.core.errors import UserError
 from tunewright.core.events import Emit
 from tunewright.core.language_model import LanguageModel
@@ -17,6 +20,7 @@ from tunewright.models.language_model import BULK, open_language_model
 from tunewright.models.load import load, resolve_device
 from tunewright.models.vocabulary import resize
 from tunewright.text.chat import ChatFormat, load_chat
+from tunewright.train.settings import numbers_of
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,24 @@ def base_of(project: Project, emit: Emit) -> Base:
         found.path, template=asked.template, added_tokens=asked.added_tokens, base=project.folder, fallback=fallback
     )
     return Base(found, chat)
+
+
+def base_model(project: Project, base: Base) -> Callable[[], LanguageModel]:
+    """A function that opens the base model, once, when it is first called."""
+
+    @cache
+    def opened() -> LanguageModel:
+        numbers, device = numbers_of(project.recipe), resolve_device(project.recipe.model.device)
+        model = load(base.found.path, numbers=numbers, device=device)
+        resize(model, base.chat.vocabulary_size, added=tuple(base.chat.added_ids.values()))
+        return _opened(model, base, compiled=project.workspace.compiled)
+
+    return opened
+
+
+def base_model_digest(project: Project, base: Base) -> str:
+    """Digest of the base model and the number formats that it computes in."""
+    return digest.of_json([base.found.digest, numbers_of(project.recipe).model_dump(mode="json")])
 
 
 def check_context(max_tokens: int, base: Base) -> None:
