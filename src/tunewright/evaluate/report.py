@@ -6,7 +6,6 @@ Beside it the same as Markdown, for reviews and wikis, and as JSON, for programs
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -18,6 +17,7 @@ import jinja2
 from markupsafe import Markup
 
 from tunewright.core.events import Event, StepDone, Validated
+from tunewright.core.markdown import cell
 from tunewright.core.nouns import DatasetVersion, Evaluation, LabelScore, Noun, Run, Verdict
 from tunewright.core.workspace import write_bytes
 from tunewright.evaluate import findings, pictures, titles, words
@@ -26,7 +26,6 @@ from tunewright.evaluate.findings import Decision
 FOLDER = "pages"
 PAGE, TEXT = "report.html.j2", "report.md.j2"
 MOST_CONFUSIONS = 5
-_MARKS = re.compile(r"[\\`*_\[\]|>#~$]")
 
 
 @dataclass(frozen=True)
@@ -88,13 +87,6 @@ def as_json(content: ReportContent, decision: Decision) -> str:
 
 def _dumped(noun: Noun | None) -> Any:
     return None if noun is None else noun.model_dump(mode="json", by_alias=True)
-
-
-def cell(text: object, length: int = 200) -> str:
-    """Text for a cell of a Markdown table: one line, no bar, no tag, no picture or link, and not too long."""
-    plain = " ".join(str(text).split())
-    shown = plain if len(plain) <= length else plain[: length - 1] + "…"
-    return _MARKS.sub(lambda mark: f"\\{mark[0]}", shown.replace("&", "&amp;").replace("<", "&lt;"))
 
 
 def _environment(*, autoescape: bool) -> jinja2.Environment:
