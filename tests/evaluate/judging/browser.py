@@ -31,7 +31,12 @@ FLAGS = (
     "--force-color-profile=srgb",
 )
 PATIENCE_S = 30.0
-CODES = {"Enter": ("Enter", 13, "\r"), "ArrowDown": ("ArrowDown", 40, ""), "ArrowUp": ("ArrowUp", 38, "")}
+CODES = {
+    "Enter": ("Enter", 13, "\r"),
+    "Escape": ("Escape", 27, ""),
+    "ArrowDown": ("ArrowDown", 40, ""),
+    "ArrowUp": ("ArrowUp", 38, ""),
+}
 
 
 def program() -> str:

@@ -67,7 +67,7 @@ function show(next) {
 function fill(next) {
   at("prompt").replaceChildren(...next.prompt.map((turn) => box(turn, next.prompt.length > 1)));
   at("prompt").parentElement.hidden = !next.prompt.length;
-  at("answer-title").textContent = next.prompt.length ? (next.label ? "Answer, which is its label" : "Answer") : "Text";
+  at("answer-title").textContent = next.prompt.length ? answerTitle(next) : "Text";
   if (next.changes.length) {
     const mark = element("span", "mark", `changed before: ${[...new Set(next.changes)].join(", ")}`);
     at("answer-title").append(mark);
@@ -84,6 +84,11 @@ function fill(next) {
   const draft = JSON.parse(sessionStorage.getItem(DRAFT) || "null");
   const own = draft && draft.row === next.row && draft.rater === rater ? draft.text : null;
   edit(own ?? (next.before ? next.before.answer : null), { focus: false });
+}
+
+function answerTitle(next) {
+  if (next.rejected.length) return "The answer that won";
+  return next.label ? "Answer, which is its label" : "Answer";
 }
 
 function element(kind, name, text) {

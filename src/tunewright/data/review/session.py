@@ -124,7 +124,7 @@ class Review:
         queued = self._next(rater)
         state: dict[str, Any] = {"rater": rater.name, "done": done, "total": len(plan), "row": None}
         if queued is None:
-            return {**state, "finished": rater.finished, "summary": self._summary()}
+            return {**state, "finished": rater.finished, "summary": self._summary() if rater.finished else None}
         undone = self._undone.get(key_of(rater.name))
         before = {"rating": undone.rating, "answer": undone.answer} if undone else None
         return {**state, "row": queued.row, **of_row(self._rows.row(queued.place)), "before": before}
