@@ -36,7 +36,10 @@ def test_line_ends_and_capitals_change_nothing() -> None:
 
 
 def test_code_and_addresses_have_no_language() -> None:
-    text = SENTENCES["de"] + "\n```python\nfor word in the_list_of_words: print('the word is', word)\n```\nhttps://a.example/en"
+    text = (
+        SENTENCES["de"]
+        + "\n```python\nfor word in the_list_of_words: print('the word is', word)\n```\nhttps://a.example/en"
+    )
     assert language(text).code == "de"
     assert language("```\nreturn 1\n```").code == UNKNOWN
     assert language("4 + 4 = 8").code == UNKNOWN

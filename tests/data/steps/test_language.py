@@ -48,7 +48,7 @@ def test_short_texts_are_unsure_and_stay() -> None:
 
 
 def test_an_answer_in_another_language() -> None:
-    mixed = talk(EN * 3, DE)
+    mixed = talk(EN * 9, DE)
     assert fate(mixed, allowed=["en"]) == "en"
     assert fate(mixed, allowed=["en"], look_at="answers") == "language"
     assert fate(mixed, allowed=["en"], look_at="each_turn") == "language"
@@ -98,4 +98,6 @@ def test_the_whole_stage_keeps_the_column(tmp_path: Path, chat: object) -> None:
     version = prepared(tmp_path, chat, options={"train": "rows.jsonl", "steps": steps})  # pyright: ignore[reportArgumentType]
     assert version.receipt.rows.dropped == {"language": 10}
     assert version.receipt.rows.changed == {}
-    assert (workspace_of(tmp_path).datasets / version.name / "train.parquet").read_bytes().count(b'"language": "en"') > 0
+    assert (workspace_of(tmp_path).datasets / version.name / "train.parquet").read_bytes().count(
+        b'"language": "en"'
+    ) > 0
