@@ -17,6 +17,7 @@ from tunewright.data.fates import NAME
 from tunewright.data.overlong import NO_ANSWER_LEFT, NOTHING_TO_TRAIN, OVERLONG, PART_WITHOUT_ANSWER
 
 READING, ENCODING = "reading", "encoding"
+TITLES = {READING: "reading, checking", ENCODING: "encoding"}
 OF_ENCODING = {OVERLONG, NO_ANSWER_LEFT, NOTHING_TO_TRAIN, PART_WITHOUT_ANSWER, "overlong_split"}
 STEP_OF = {
     MARK: "canaries",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from tunewright.data.report.fates import Loss, Stage
+from tunewright.data.report.fates import TITLES, Loss, Stage
 from tunewright.data.report.svg import (
     FATE_COLOURS,
     SPLIT_COLOURS,
@@ -89,8 +89,8 @@ class Canvas:
     def words(self, side: Side, middle: float, *, of: int) -> None:
         """Rows and name of a side, and which share of `of` it is."""
         part = f" ({share(side.rows, of)})" if of else ""
-        self.parts.append(text(SIDE + 10, middle + 4, f"{side.rows:,}", style="strong"))
-        self.parts.append(text(SIDE + 78, middle + 4, named(side.name, 30)))
+        self.parts.append(text(SIDE + 70, middle + 4, f"{side.rows:,}", anchor="end", style="strong"))
+        self.parts.append(text(SIDE + 80, middle + 4, named(side.name, 30)))
         if part:
             self.parts.append(text(WIDTH, middle + 4, part.strip(" ()"), anchor="end", style="muted"))
 
@@ -103,7 +103,7 @@ def flow_chart(
     canvas = Canvas(most)
     _sources(canvas, sources)
     first = stages[0].before if stages else 0
-    canvas.level(first, "read")
+    canvas.level(first, "rows read")
     for stage in stages:
         _stage(canvas, stage)
     _splits(canvas, splits, rows=stages[-1].after if stages else 0, examples=examples)
@@ -138,7 +138,7 @@ def _stage(canvas: Canvas, stage: Stage) -> None:
     made = made[:MOST_LINES]
     height = max(30.0, 16 + LINE * (len(lost) + len(made)))
     gone = sum(one.rows for one in stage.lost)
-    canvas.parts.append(text(0, canvas.y + height / 2 + 4, named(words(stage.name), 24)))
+    canvas.parts.append(text(0, canvas.y + height / 2 + 4, named(words(TITLES.get(stage.name, stage.name)), 24)))
     changed = sum(one.rows for one in stage.changed)
     if changed:
         canvas.parts.append(text(0, canvas.y + height / 2 + 19, f"changes {changed:,}", style="muted"))

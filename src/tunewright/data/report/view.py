@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from tunewright.core.nouns import DatasetVersion
 from tunewright.data.report import charts, found
-from tunewright.data.report.fates import SourceFates, Stage, flow, source_fates
+from tunewright.data.report.fates import TITLES, SourceFates, Stage, flow, source_fates
 from tunewright.data.report.flow_chart import flow_chart, words
 from tunewright.data.report.statistics import PARTS, Statistics, statistics
 from tunewright.data.report.svg import Words, share
@@ -60,6 +60,7 @@ def view_of(looked: Looked, folder: Path, *, title: str, command: str) -> dict[s
         "reports": found.step_reports(folder),
         "set_aside": found.set_aside(folder),
         "windows": version.shape == DOCUMENTS,
+        "titles": TITLES,
         "words": words,
         "share": share,
     }
