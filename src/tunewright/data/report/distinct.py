@@ -29,6 +29,8 @@ class Distinct:
     def __init__(self, exact_up_to: int = EXACT_UP_TO) -> None:
         self._k = exact_up_to
         self._smallest: Hashes = np.zeros(0, np.uint64)
+        self._waiting: list[Hashes] = []
+        self._waiting_number = 0
         self.total = 0
 
     def add(self, hashes: Hashes) -> None:
@@ -37,11 +39,22 @@ class Distinct:
         if len(self._smallest) == self._k:
             hashes = hashes[hashes < self._smallest[-1]]
         if len(hashes):
-            self._smallest = np.unique(np.concatenate([self._smallest, hashes]))[: self._k]
+            self._waiting.append(hashes)
+            self._waiting_number += len(hashes)
+        if self._waiting_number >= self._k:
+            self._merge()
+
+    def _merge(self) -> None:
+        """Take in what waits: seldom, because it costs a pass over all that is known."""
+        if self._waiting:
+            self._smallest = np.unique(np.concatenate([self._smallest, *self._waiting]))[: self._k]
+            self._waiting.clear()
+            self._waiting_number = 0
 
     @property
     def exact(self) -> bool:
         """True when `count` is no estimate."""
+        self._merge()
         return len(self._smallest) < self._k
 
     @property
