@@ -105,9 +105,12 @@ class DatasetVersion(Noun):
     """Rows and their encoding for one tokenizer and template, immutable. Writer: data.
 
     Lies in `datasets/<name>/`: `<split>.parquet` (rows), `<split>.safetensors` (tokens, weights, offsets),
-    `quarantine.jsonl`, `receipt.json`.
+    `quarantine.jsonl`, `receipt.json`. `parents` are digests of the source files; `steps` the options of every step in
+    order, `recipe` the name of the recipe that first made it: both empty in records of earlier versions.
     """
 
+    recipe: str = ""
+    steps: tuple[dict[str, Any], ...] = ()
     shape: str
     labels: tuple[str, ...] = ()
     max_tokens: int

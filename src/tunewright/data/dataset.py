@@ -21,14 +21,19 @@ from tunewright.core.nouns import DatasetVersion
 from tunewright.core.ports import Encoded, Row
 from tunewright.core.workspace import Workspace
 from tunewright.data.carry import to_row
+from tunewright.data.retention import refuse_deleted
 from tunewright.data.rows import SPLITS
 from tunewright.data.seal import check_seal, damaged
 from tunewright.data.store import TYPES
 
 
 def open_dataset(workspace: Workspace, version: DatasetVersion) -> Dataset:
-    """The prepared data of a record. Raises OutsideError when its folder is gone or a file of it is damaged."""
+    """The prepared data of a record.
+
+    Raises OutsideError when its folder is gone or a file of it is damaged, UserError when its time was over.
+    """
     folder = workspace.datasets / version.name
+    refuse_deleted(folder)
     if not folder.is_dir():
         raise OutsideError(
             "the prepared data are gone.", where=str(folder), do="Run the `data` command again.", retry="useless"

@@ -28,6 +28,7 @@ from tunewright.data.mapping import mapped
 from tunewright.data.objects import OBJECTS, share
 from tunewright.data.read import Reader
 from tunewright.data.receipt import Ledger, Quarantine, check_limits, labels_of
+from tunewright.data.retention import refuse_deleted
 from tunewright.data.rows import SPLITS
 from tunewright.data.seal import seal
 from tunewright.data.shape import choose_shape
@@ -106,6 +107,9 @@ def prepare(
             name=name,
             key=inputs.key,
             made_at=inputs.made_at,
+            parents=tuple(sorted({tally.digest for tally in ledger.sources.values()} - {""})),
+            recipe=inputs.recipe,
+            steps=tuple(step.model_dump(mode="json") for step in options.steps),
             shape=shape,
             labels=labels_of(ledger.labels),
             max_tokens=options.max_tokens,
@@ -211,7 +215,11 @@ def tell_conflicts(ledger: Ledger, emit: Emit) -> None:
 
 
 def publish(version: DatasetVersion, *, place: Path, work: Path, target: Path) -> None:
-    """Put the finished files in their place in one step; what was there before stands."""
+    """Put the finished files in their place in one step; what was there before stands.
+
+    Raises UserError when the same rows were deleted because their time was over.
+    """
+    refuse_deleted(target)
     with new_folder(target) as folder:
         for split in SPLITS:
             for ending in ("parquet", "safetensors"):
@@ -222,4 +230,5 @@ def publish(version: DatasetVersion, *, place: Path, work: Path, target: Path) -
         write_text(folder / "receipt.json", version.receipt.model_dump_json(indent=1, by_alias=True) + "\n")
         write_text(folder / "version.json", version.model_dump_json(indent=1, by_alias=True) + "\n")
         seal(folder)
+        share(folder, objects=target.parent / OBJECTS)
     shutil.rmtree(place, ignore_errors=True)

@@ -17,13 +17,20 @@ def seal(folder: Path) -> None:
     write_json(folder / SEAL, {path.name: digest.of_file(path) for path in sorted(folder.iterdir())})
 
 
-def check_seal(folder: Path) -> None:
-    """Compare every file with the digest that was written with it. Raises OutsideError that names the damaged one."""
+def digests(folder: Path) -> dict[str, str]:
+    """The digest of every file by name, as it was written. Raises OutsideError when the list is damaged."""
     try:
-        expected = json.loads((folder / SEAL).read_text(encoding="utf-8"))
+        found = json.loads((folder / SEAL).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise damaged(folder / SEAL) from error
-    for name, wanted in expected.items():
+    if not isinstance(found, dict):
+        raise damaged(folder / SEAL)
+    return {str(name): str(value) for name, value in found.items()}
+
+
+def check_seal(folder: Path) -> None:
+    """Compare every file with the digest that was written with it. Raises OutsideError that names the damaged one."""
+    for name, wanted in digests(folder).items():
         if not (folder / name).is_file() or digest.of_file(folder / name) != wanted:
             raise damaged(folder / name)
 

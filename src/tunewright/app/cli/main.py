@@ -23,6 +23,7 @@ ORDER = (
     "explain",
     "schema",
     "data",
+    "datasets",
     "review",
     "show",
     "train",
