@@ -1,4 +1,4 @@
-"""A small hub on loopback, as far as reading a model needs one: info, files with Range, tokens, faults."""
+"""A small hub on loopback, as far as reading a model or a data set needs one: info, files with Range, tokens, faults."""
 
 from __future__ import annotations
 
@@ -69,6 +69,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self, *, body: bool) -> None:
         self.hub.asked.append((self.command, self.path, self.headers.get("Range")))
+        self.path = self.path.replace("/api/datasets/", "/api/models/").replace("/datasets/", "/")
         if self.hub.status is not None:
             return self.fault(self.hub.status, None)
         if self.hub.gated:
@@ -79,7 +80,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.send(200, json.dumps(self.hub.info()).encode(), {"Content-Type": "application/json"}, body=body)
         if self.path.startswith("/api/") and NAME in self.path:
             return self.fault(404, "RevisionNotFound")
-        found = re.fullmatch(rf"/{NAME}/resolve/{COMMIT}/([\w.-]+)", self.path)
+        found = re.fullmatch(rf"/{NAME}/resolve/{COMMIT}/([\w./-]+)", self.path)
         if not found or found.group(1) not in self.hub.files:
             return self.fault(404, "RepoNotFound" if not found else "EntryNotFound")
         self.file(found.group(1), body=body)

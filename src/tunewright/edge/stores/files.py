@@ -10,7 +10,7 @@ import urllib.error
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import fsspec
 
@@ -19,7 +19,8 @@ from tunewright.core.ports import Listing, RemoteFile, Wanted
 from tunewright.recipe import remote
 from tunewright.recipe.options.stores.files import Options
 
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 8 << 20
+"""What is asked of a store at a time, and lost when a connection breaks."""
 STAMPS = ("ETag", "etag", "generation", "md5Hash", "content_md5", "Content-MD5", "checksum")
 TIMES = (
     "mtime",
@@ -73,13 +74,11 @@ class Work:
         """A file block by block, from where `part` ends."""
         with sentences(wanted), part.open("ab") as target:
             system, _path = opened(wanted)
-            have = target.tell()
-            if have and have == file.size:
+            if 0 < target.tell() == file.size:
                 return
-            arrived(have, "bytes")
-            with system.open(file.at, "rb", block_size=BLOCK_BYTES, cache_type="readahead") as source:
-                if have:
-                    source.seek(have)
+            with system.open(file.at, "rb", block_size=BLOCK_BYTES, cache_type="none") as source:
+                _go_on(source, target)
+                arrived(target.tell(), "bytes")
                 while block := source.read(BLOCK_BYTES):
                     target.write(block)
                     arrived(len(block), "bytes")
@@ -102,14 +101,35 @@ def opened(wanted: Wanted) -> tuple[Any, str]:
         raise OutsideError(f"reading {kind}:// needs a package that is not installed.", do=do) from error
 
 
+def _go_on(source: Any, target: BinaryIO) -> None:
+    """Put the source where the target ends; a server that gives files only whole is read from the beginning."""
+    if not target.tell():
+        return
+    try:
+        source.seek(target.tell())
+    except ValueError:
+        target.truncate(0)
+
+
 def found(system: Any, path: str, wanted: Wanted) -> list[str]:
-    """Paths of the files that an address names."""
-    if any(letter in path for letter in MAGIC) and not system.exists(path):
-        return [name for name in system.glob(path) if system.isfile(name)]
-    if system.isfile(path):
+    """Paths of the files that an address names. Raises FileNotFoundError."""
+    try:
+        kind = system.info(path)["type"]
+    except FileNotFoundError as error:
+        if not any(letter in path for letter in MAGIC) or status_of(error) not in (None, 404):
+            raise
+        names: dict[str, Any] = system.glob(path, detail=True)
+        return [name for name, info in names.items() if info["type"] == "file"]
+    if kind == "file":
         return [path]
-    below = system.find(path) if system.exists(path) else []
+    below = system.find(path)
     return [name for name in below if name.rpartition(".")[2].lower() in wanted.endings and "/." not in name]
+
+
+def status_of(error: BaseException) -> int | None:
+    """The HTTP status behind an error: 0 where there was no answer at all, None where no network was asked."""
+    cause = error.__cause__
+    return None if cause is None else int(getattr(cause, "status", 0))
 
 
 def described(system: Any, name: str, *, top: str, wanted: Wanted) -> RemoteFile:
@@ -150,12 +170,15 @@ def sentences(wanted: Wanted) -> Iterator[None]:
         yield
     except (UserError, OutsideError):
         raise
-    except FileNotFoundError:
-        raise UserError("there is no file at this address.", where=where, do="Mend `path`: a file or a glob.") from None
     except PermissionError as error:
-        what = f"the store does not let you read this{_because(error, secret)}."
-        do = "Set the store's keys in the environment, or `storage` from it (`${NAME}`)."
-        raise UserError(what, where=where, do=do) from None
+        raise _not_let(where, error, secret) from None
+    except FileNotFoundError as error:
+        status = status_of(error)
+        if status in (401, 403):
+            raise _not_let(where, error, secret) from None
+        if status not in (None, 404, 410):
+            raise _failed(where, error.__cause__ or error, secret) from None
+        raise UserError("there is no file at this address.", where=where, do="Mend `path`: a file or a glob.") from None
     except Exception as error:
         if isinstance(error, TypeError | ValueError) and not isinstance(error, OSError):
             what = f"the store cannot be opened{_because(error, secret)}."
@@ -164,12 +187,22 @@ def sentences(wanted: Wanted) -> Iterator[None]:
         outside = isinstance(error, kinds) or not type(error).__module__.startswith(("builtins", "tunewright"))
         if not outside:
             raise
-        raise OutsideError(
-            f"the store failed{_because(error, secret)}.",
-            where=where,
-            do="Check the network and the keys, then run again: a fetch goes on where it broke off.",
-            retry="safe",
-        ) from None
+        raise _failed(where, error, secret) from None
+
+
+def _not_let(where: str, error: BaseException, secret: list[str]) -> UserError:
+    what = f"the store does not let you read this{_because(error, secret)}."
+    do = "Set the store's keys in the environment, or `storage` from it (`${NAME}`)."
+    return UserError(what, where=where, do=do)
+
+
+def _failed(where: str, error: BaseException, secret: list[str]) -> OutsideError:
+    return OutsideError(
+        f"the store failed{_because(error, secret)}.",
+        where=where,
+        do="Check the network and the keys, then run again: a fetch goes on where it broke off.",
+        retry="safe",
+    )
 
 
 def _because(error: BaseException, secret: list[str]) -> str:

@@ -118,10 +118,8 @@ def of_split(paths: Sequence[str], wanted: Wanted) -> set[str]:
         found = set(paths)
     if not found:
         there = f"There is: {', '.join(sorted(known))}." if known else "Name its files by hub:owner/name/folder."
-        what = (
-            f"the data set has no rows for the split {wanted.split}" if paths else "the data set has no files of rows"
-        )
-        raise UserError(f"{what}.", where=wanted.url, do=there)
+        what = f"rows of the split {wanted.split}" if paths else "files of rows"
+        raise UserError(f"the data set has no {what}.", where=wanted.url, do=there)
     return found
 
 
