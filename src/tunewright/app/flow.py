@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from tunewright.app import evaluating, resolve, retained, training, writing
+from tunewright.app import checking, evaluating, resolve, retained, training, writing
 from tunewright.app.loaded import Base, base_model, base_model_digest, base_of, check_base, check_context
 from tunewright.app.project import Project
 from tunewright.app.stage import Stage
@@ -80,6 +80,7 @@ def _prepare(project: Project, base: Base, *, emit: Emit) -> DatasetVersion:
 
     version = Stage("data", key, DatasetVersion, work, exists).done(project, emit)
     retained.settle(project, version)
+    checking.check(project, version)
     return version
 
 

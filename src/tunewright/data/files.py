@@ -54,7 +54,7 @@ def dataset_key(
     """
     files = find_files(options, folder=folder, fetched=fetched)
     named = {split: [[file.name, file.digest] for file in group] for split, group in files.items()}
-    dumped = options.model_dump(mode="json", exclude={"workers", "retention"})  # whichever they are, rows are the same
+    dumped = options.model_dump(mode="json", exclude={"workers", "retention", "rules"})  # rows are the same
     for split in SPLITS:  # when a copy was made is nothing to the rows
         sources = dumped[split] if isinstance(dumped[split], list) else [dumped[split]]
         for source in filter(None, sources):

@@ -10,6 +10,7 @@ from tunewright.recipe.fields import Options, PartOf, Presets, Share, ShareOrCou
 from tunewright.recipe.gates import GateOptions
 from tunewright.recipe.map import MapOptions
 from tunewright.recipe.retention import RetentionOptions
+from tunewright.recipe.rules import RuleOptions
 from tunewright.recipe.sources import Sources
 from tunewright.recipe.training import TrainingOptions
 
@@ -208,6 +209,7 @@ class DataOptions(Options):
     overlong: OverlongOptions = option({}, "What happens to longer examples.", why="see its keys")
     limits: LimitOptions = option({}, "Losses past which the run refuses to start.", why="see its keys")
     retention: RetentionOptions = option({}, "Who may use the rows, and until when.", why="see its keys")
+    rules: RuleOptions = option({}, "The checklist that prepared rows are held against.", why="see its keys")
 
     @field_validator("overlong", mode="before")
     @classmethod

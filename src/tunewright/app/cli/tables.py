@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -12,6 +12,7 @@ from rich.text import Text
 
 from tunewright.app.cli.phrases import clean, duration, size
 from tunewright.core.nouns import Comparison, DatasetVersion, Evaluation, Run, Verdict
+from tunewright.data.checklist import Finding
 
 TRAINED = "bold green"
 FILE_WIDTH = 160
@@ -52,6 +53,22 @@ def receipt(version: DatasetVersion) -> None:
     table.add_row("  of these trained", "", f"{tokens.trained:,}")
     for split, count in found.splits.items():
         table.add_row(f"  {split}", f"{count:,}", "")
+    console().print(table)
+
+
+def checklist(found: Sequence[Finding]) -> None:
+    """How many rules of the checklist are met, and a line for each that is not."""
+    if not found:
+        return
+    unmet = [finding for finding in found if finding.status != "pass"]
+    table = grid(f"Checklist: {len(found) - len(unmet)} of {len(found)} rules met", "", "", "")
+    for finding in unmet:
+        table.add_row(
+            f"{finding.name}:",
+            finding.status,
+            Text(clean(finding.sentence)),
+            style="red" if finding.status == "fail" else "yellow",
+        )
     console().print(table)
 
 

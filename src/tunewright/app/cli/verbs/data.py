@@ -9,6 +9,7 @@ import click
 from tunewright.app.cli import options, out
 from tunewright.app.cli.late import Late
 
+checklist = Late("tunewright.data.checklist")
 documents = Late("tunewright.app.cli.documents")
 data_report = Late("tunewright.app.data_report")
 flow = Late("tunewright.app.flow")
@@ -35,12 +36,14 @@ def command(
     with progress.watch(quiet=quiet) as emit:
         project = projects.open_project(path, sets=sets, home=home)
         version = flow.prepare(project, emit)
+    checked = checklist.read(project.workspace.datasets / version.name)
     written = data_report.write(project, version, Path(report) if report else None) if report is not None else None
     if as_json:
         more = {"report": str(written)} if written is not None else {}
-        out.document({**documents.of_dataset(version), **more})
+        out.document({**documents.of_dataset(version), "checklist": checklist.as_json(checked), **more})
         return
     tables.receipt(version)
+    tables.checklist(checked)
     out.say(f"Data: {out.shown(project.workspace.datasets / version.name)}")
     if written is not None:
         out.say(f"Report: {out.shown(written)}")

@@ -11,7 +11,7 @@ class Options(Part):
     """The share of toxic answers."""
 
     type: Literal["toxicity"] = "toxicity"
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     threshold: Share = option(
         0.5,
         "The score from which an answer counts as toxic.",
