@@ -75,7 +75,7 @@ class Copier:
         for kind in draw.sample(self.kinds, k=len(self.kinds)):
             messages = self._changed(row.messages, kind, draw)
             if messages != row.messages:
-                yield new_row(row, messages, kind=kind)
+                yield new_row(row, messages, mark=f"augment.{kind}")
 
     def _changed(self, messages: Sequence[Message], kind: str, draw: random.Random) -> tuple[Message, ...]:
         if kind == "template":
@@ -95,13 +95,13 @@ class Copier:
         return lambda text: noisy(text, NOISE[kind], draw=draw, rate=self._options.noise_rate)
 
 
-def new_row(row: Row, messages: tuple[Message, ...], *, kind: str) -> Row:
-    """A row made from another: it says how and from which, and counts as one with it in statistics."""
+def new_row(row: Row, messages: tuple[Message, ...], *, mark: str) -> Row:
+    """A row made from another: it says what made it and from which, and counts as one with it in statistics."""
     details = Details(
         **{
             **{name: value for name, value in row.details.items() if name not in OWN},
-            "mark": f"augment.{kind}",
-            "variant": kind,
+            "mark": mark,
+            "variant": mark.rpartition(".")[2],
             "original": row.id,
             "family": row.details.get("family", row.id),
         }

@@ -65,7 +65,7 @@ def paraphrases(rows: Sequence[Row], options: WrittenOptions, *, writer: Writer)
     for row, said in zip(rows, writer.write(asked), strict=True):
         text = said.text.strip()
         if _is_whole(said, harvest):
-            harvest.rows.append(new_row(row, with_last_request(row.messages, text), kind="paraphrase"))
+            harvest.rows.append(new_row(row, with_last_request(row.messages, text), mark="augment.paraphrase"))
     return harvest
 
 
@@ -133,7 +133,7 @@ def _new(model: Row, prompt: str, answer: str, *, labelled: bool) -> Row:
         {"role": "assistant", "content": answer},
     )
     plain = Row(model.id, turns, answer if labelled else None, "written", 0)
-    return new_row(plain, turns, kind="synthesis")
+    return new_row(plain, turns, mark="augment.synthesis")
 
 
 def judged(harvest: Harvest, options: WrittenOptions, *, writer: Writer, rows: dict[str, Row]) -> None:
