@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tunewright.core.errors import Problem
+from tunewright.recipe import kept_columns
 from tunewright.recipe.draft import Draft
 from tunewright.recipe.keys import Path, below, mapping
 
@@ -15,7 +16,8 @@ CHANGES_BASE = ("full", "partial")
 
 
 def problems(draft: Draft) -> Iterator[Problem]:
-    """What training would refuse once the model is loaded."""
+    """What training would refuse once the model is loaded, and what steps would once rows are read."""
+    yield from kept_columns.problems(draft)
     weights = below(draft.plain.get("model"), "weights")
     method: Any = draft.plain.get("method")
     block = mapping(method) or {"type": method}

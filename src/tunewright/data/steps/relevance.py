@@ -64,7 +64,7 @@ class Work(GlobalStep):
         """Rows filtered in every split, or training rows ranked or weighted. Scores do not depend on their order."""
         splits = list(rows) if self.options.action == "filter" else ["train"]
         known = [each for split in splits for each in found.get(split, [])]
-        scores = iter(self._scores(known))
+        scores = iter(self.scores(known))
         of_split = {split: [next(scores) for _row in rows.get(split, [])] for split in splits}
         if self.options.action == "filter":
             return self._filtered(rows, of_split)
@@ -74,7 +74,8 @@ class Work(GlobalStep):
             return StepResult({**rows, "train": [train[place] for place in order]}, [], {})
         return self._weighted(rows, near)
 
-    def _scores(self, known: list[Any]) -> list[float]:
+    def scores(self, known: list[Any]) -> list[float]:
+        """How near each row is, from what `map` found of all of them."""
         if self.options.by == "bm25":
             return self._domain.scores(known).tolist()
         assert self._embedder is not None, "the flow binds steps before they work"
