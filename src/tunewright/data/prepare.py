@@ -33,10 +33,13 @@ from tunewright.data.rows import SPLITS
 from tunewright.data.seal import seal
 from tunewright.data.shape import choose_shape
 from tunewright.data.shelf import Shelf
+from tunewright.data.survey import NAME as SURVEY
+from tunewright.data.survey import survey
+from tunewright.recipe import remote
 from tunewright.recipe.recipe import DataOptions
+from tunewright.recipe.sources import sources_of
 from tunewright.text.spans import LossOn
 
-from tunewright.recipe.sources import sources_of
 DOCUMENTS = frozenset({"text"})
 """Shapes whose rows are plain text."""
 __all__ = ["DataParts", "Inputs", "dataset_key", "prepare"]
@@ -49,10 +52,10 @@ class DataParts:
     sources: Mapping[str, Source]
     shapes: Mapping[str, Shape]
     steps: tuple[Step, ...]
-
-
     stores: Mapping[str, Store] = field(default_factory=dict)
     """Those that the recipe's remote sources lie in."""
+
+
 @dataclass(frozen=True)
 class Inputs:
     """What is not in the data options; `folder` is the recipe's, `made_at` an ISO time."""
@@ -66,12 +69,12 @@ class Inputs:
     """What the objective trains on."""
     context: Context | None = None
     """What steps may ask for beside rows."""
-
-
     recipe: str = ""
     """The recipe's name."""
     fetched: Fetched = LOCAL
     """Copies of remote sources."""
+
+
 def prepare(
     options: DataOptions, parts: DataParts, *, inputs: Inputs, workspace: Workspace, emit: Emit
 ) -> DatasetVersion:
@@ -94,6 +97,7 @@ def prepare(
             crew = Crew(workers(options.workers, rows=sum(map(len, rows.values()))))
             steps = bound(parts.steps, inputs.context)
             rows = arrange(rows, steps, options=options.split, work=Work(ledger, crew=crew, shelf=shelf, emit=emit))
+            ledger.reports[SURVEY] = survey(rows).model_dump()
             documents = shape in DOCUMENTS
             encoder = Encoder(options, inputs.chat, inputs.loss_on, ledger, quarantine, emit, documents)
             name = encoder.write(rows, work)
@@ -196,15 +200,15 @@ def check_not_empty(rows: int, ledger: Ledger, *, options: DataOptions, quaranti
     )
 
 
-def tell_columns(keep: Sequence[str], desk: Desk, *, rows: int) -> None:
-    """Say which columns were to be kept and stand in no row."""
-    for name in nowhere(keep, desk.ledger.total().notes, rows=rows):
-        desk.emit(Note(text=f'data.keep: no row has a column "{name}"; nothing is kept of it.'))
-
 def told_of(options: DataOptions) -> str:
     """What training rows are said to come from, as the recipe has it."""
     return ", ".join(remote.shown(source.path) for source in sources_of(options.train))
 
+
+def tell_columns(keep: Sequence[str], desk: Desk, *, rows: int) -> None:
+    """Say which columns were to be kept and stand in no row."""
+    for name in nowhere(keep, desk.ledger.total().notes, rows=rows):
+        desk.emit(Note(text=f'data.keep: no row has a column "{name}"; nothing is kept of it.'))
 
 
 def tell_conflicts(ledger: Ledger, emit: Emit) -> None:
