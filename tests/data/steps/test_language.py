@@ -29,7 +29,7 @@ def talk(question: str, answer: str) -> Row:
 def fate(found: Row, **options: object) -> str:
     """The column, or why the row is gone."""
     outcome = Work(Options.model_validate(options)).batch([found])[0]
-    return outcome.row.details["columns"]["language"] if outcome.row else outcome.reason
+    return outcome.row.details.get("columns", {})["language"] if outcome.row else outcome.reason
 
 
 def test_every_row_is_measured_and_stays_without_a_list() -> None:
@@ -64,7 +64,7 @@ def test_system_turns_are_not_looked_at() -> None:
 def test_a_column_of_the_user_stays() -> None:
     assert fate(with_column(talk(EN, EN), "language", "British")) == "British"
     assert Work(Options(column="")).batch([found := talk(EN, EN)])[0].row is found
-    assert Work(Options(column="tongue")).batch([found])[0].row.details["columns"] == {"tongue": "en"}  # pyright: ignore[reportOptionalMemberAccess]
+    assert Work(Options(column="tongue")).batch([found])[0].row.details.get("columns", {}) == {"tongue": "en"}  # pyright: ignore[reportOptionalMemberAccess]
 
 
 def test_measuring_is_no_change() -> None:

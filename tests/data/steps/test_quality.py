@@ -110,7 +110,7 @@ def test_a_score_with_its_limit() -> None:
 def test_the_score_is_kept_where_it_is_asked_for() -> None:
     found = answered(PROSE)
     kept = Work(Options(keep_score=True)).batch([found])[0].row
-    assert kept is not None and 0.9 <= float(kept.details["columns"]["quality"]) <= 1
+    assert kept is not None and 0.9 <= float(kept.details.get("columns", {})["quality"]) <= 1
     assert Work(Options()).batch([found])[0].row is found
 
 
