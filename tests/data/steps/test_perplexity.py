@@ -65,8 +65,6 @@ def test_the_numbers_are_those_of_transformers(context: Context, tiny_model_fold
     assert kept.rows["test"] == ROWS[4:]
     for before, after in zip(ROWS[:4], kept.rows["train"], strict=True):
         loss, alone = (loss_by_transformers(each, tiny_model_folder) for each in (before, unasked(before)))
-            loss_by_transformers(each, context.chat, tiny_model_folder) for each in (before, unasked(before))
-        )  # pyright: ignore[reportArgumentType]
         columns = after.details.get("columns", {})
         assert float(columns["perplexity"]) == pytest.approx(math.exp(loss), rel=0.01)
         assert float(columns["ifd"]) == pytest.approx(loss / alone, abs=0.002)
