@@ -6,16 +6,16 @@ The largest distance from a row to the nearest chosen one is at most twice the l
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 
-def k_centre(vectors: sp.csr_array, *, rows: int, costs: Sequence[int], budget: float) -> list[int]:
+def k_centre(vectors: Any, *, rows: int, costs: Sequence[int], budget: float) -> list[int]:
     """Places of at most `rows` rows in the order in which they are chosen, whose costs stay within the budget.
 
-    `vectors` [N, D] have length 1 or 0. The first is row 0; among equals the first counts. A row that does not fit
+    `vectors`, a sparse array [N, D], have length 1 or 0. The first is row 0; among equals the first counts. A row that does not fit
     any more is passed over.
     """
     cost = np.asarray(costs, np.float64)
@@ -32,7 +32,7 @@ def k_centre(vectors: sp.csr_array, *, rows: int, costs: Sequence[int], budget: 
     return chosen
 
 
-def similarities(vectors: sp.csr_array, place: int) -> NDArray[np.float32]:
+def similarities(vectors: Any, place: int) -> NDArray[np.float32]:
     """Cosine of every row with one of them [N]."""
     one = np.zeros(vectors.shape[1], np.float32)
     bounds = slice(vectors.indptr[place], vectors.indptr[place + 1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from tunewright.core.errors import Problem
 from tunewright.recipe.draft import Draft
@@ -24,8 +24,7 @@ NO_COLUMN = ("label", "source")
 def problems(draft: Draft) -> Iterator[Problem]:
     """Columns that are looked at and not kept."""
     data = draft.plain.get("data")
-    keep = below(data, "keep")
-    kept: list[Any] = keep if isinstance(keep, list) else []
+    kept = _listed(below(data, "keep"))
     for place, name in _named(data):
         if name not in kept and name not in NO_COLUMN:
             what = f'the column "{name}" is not kept with the rows.'
@@ -37,8 +36,7 @@ def _named(data: Any) -> Iterator[tuple[Path, str]]:
     for key in ("by", "time"):
         if isinstance(name := below(below(data, "split"), key), str):
             yield ("split", key), name
-    steps = below(data, "steps")
-    for at, step in enumerate(steps if isinstance(steps, list) else []):
+    for at, step in enumerate(_listed(below(data, "steps"))):
         for place, name, keys in _spelled_out(step):
             for key in OF_STEPS.get(name, ()):
                 if isinstance(column := below(keys, key), str):
@@ -53,3 +51,7 @@ def _spelled_out(step: Any) -> Iterator[tuple[Path, str, Any]]:
     else:
         for name, keys in whole.items():
             yield (name,), name, keys
+
+
+def _listed(value: Any) -> list[Any]:
+    return cast("list[Any]", value) if isinstance(value, list) else []

@@ -55,7 +55,7 @@ class Work(GlobalStep):
         """What other processes need: no embedder."""
         return {**self.__dict__, "_embedder": None}
 
-    def map(self, rows: Sequence[Row]) -> list[Known]:
+    def map(self, rows: Sequence[Row]) -> Sequence[Known]:
         """What is to be known of each row."""
         texts = [text_of(row, self.options.text) for row in rows]
         return texts if self.options.by != "bm25" else [self._domain.counted(text) for text in texts]
