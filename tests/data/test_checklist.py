@@ -25,7 +25,8 @@ def judged(found: tuple[DatasetVersion, Path], *, method: str = "lora", **rules:
     version, folder = found
     options = RuleOptions.model_validate(rules)
     return {
-        each.name: each for each in checklist.findings(version, checklist.read_survey(folder), options, method=method)
+        each.name: each
+        for each in checklist.findings(version, checklist.read_survey(folder), rules=options, method=method)
     }
 
 
@@ -108,5 +109,5 @@ def test_findings_are_kept_beside_the_rows(tmp_path: Path, chat: ChatFormat) -> 
 
 def test_a_data_set_without_a_survey_is_judged_by_its_receipt(tmp_path: Path, chat: ChatFormat) -> None:
     version, folder = made(tmp_path, chat, talks(60))
-    (folder / "report-survey.json").unlink()
+    (folder / "survey.json").unlink()
     assert set(judged((version, folder))) == {"enough_rows", "losses"}

@@ -45,8 +45,8 @@ def test_a_plain_file(tmp_path: Path, chat: ChatFormat) -> None:
             "fates.parquet",
             "quarantine.jsonl",
             "receipt.json",
-            "report-survey.json",
             "samples.json",
+            "survey.json",
             "version.json",
         ]
     )

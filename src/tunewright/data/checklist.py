@@ -56,7 +56,7 @@ class Check:
     source: str
 
 
-def findings(version: DatasetVersion, found: Survey | None, rules: RuleOptions, *, method: str) -> list[Finding]:
+def findings(version: DatasetVersion, found: Survey | None, *, rules: RuleOptions, method: str) -> list[Finding]:
     """What every rule that is not off and applies says of a data set; `method` is how the model is trained.
 
     `found` is None for data sets of earlier versions: rules on rows are left out.
@@ -87,7 +87,7 @@ def refuse(findings: Sequence[Finding]) -> None:
 def read_survey(folder: Path) -> Survey | None:
     """The survey in a data set's folder; None where there is none that this version reads."""
     try:
-        return Survey.model_validate_json((folder / f"report-{SURVEY}.json").read_bytes())
+        return Survey.model_validate_json((folder / SURVEY).read_bytes())
     except (OSError, ValidationError):
         return None
 

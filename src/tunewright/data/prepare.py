@@ -97,7 +97,7 @@ def prepare(
             crew = Crew(workers(options.workers, rows=sum(map(len, rows.values()))))
             steps = bound(parts.steps, inputs.context)
             rows = arrange(rows, steps, options=options.split, work=Work(ledger, crew=crew, shelf=shelf, emit=emit))
-            ledger.reports[SURVEY] = survey(rows).model_dump()
+            write_json(work / SURVEY, survey(rows).model_dump())
             documents = shape in DOCUMENTS
             encoder = Encoder(options, inputs.chat, inputs.loss_on, ledger, quarantine, emit, documents)
             name = encoder.write(rows, work)
@@ -228,7 +228,7 @@ def publish(version: DatasetVersion, *, place: Path, work: Path, target: Path) -
         for split in SPLITS:
             for ending in ("parquet", "safetensors"):
                 (work / f"{split}.{ending}").replace(folder / f"{split}.{ending}")
-        for path in (work / NAME, work / SAMPLES_NAME, *sorted(work.glob("report-*.json"))):
+        for path in (work / NAME, work / SAMPLES_NAME, work / SURVEY, *sorted(work.glob("report-*.json"))):
             path.replace(folder / path.name)
         shutil.copyfile(place / "quarantine.jsonl", folder / "quarantine.jsonl")
         write_text(folder / "receipt.json", version.receipt.model_dump_json(indent=1, by_alias=True) + "\n")

@@ -14,7 +14,7 @@ from tunewright.core.ports import Row
 from tunewright.data.rows import content_key, prompt_key
 from tunewright.data.shelf import wholes
 
-NAME = "survey"
+NAME = "survey.json"
 SAMPLE = 2000
 """Training rows whose text is looked at, evenly taken."""
 SHORTEST, LONGEST = 10, 500
