@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from tunewright.app import flow
 from tunewright.app.local_page import Address, serve_page
 from tunewright.app.project import Project
 from tunewright.app.review_page.page import make_app
 from tunewright.core import digest
+from tunewright.core.events import Emit
 from tunewright.core.nouns import DatasetVersion
 from tunewright.core.workspace import lock, outside_errors
 from tunewright.data.dataset import open_dataset
@@ -45,6 +48,17 @@ def file_of(project: Project) -> Path:
 def carries_out(project: Project) -> bool:
     """True when the recipe has the step that makes decisions count."""
     return any(isinstance(step, Options) for step in project.recipe.data.steps)
+
+
+def prepare(project: Project, emit: Emit) -> DatasetVersion:
+    """The data that people review: those of the recipe without its step `review`.
+
+    So a restart shows the same rows, whatever was decided about them, and a second person sees what the first saw.
+    """
+    data = project.recipe.data
+    steps = tuple(step for step in data.steps if not isinstance(step, Options))
+    recipe = project.recipe.model_copy(update={"data": data.model_copy(update={"steps": steps})})
+    return flow.prepare(replace(project, recipe=recipe), emit)
 
 
 def open_review(project: Project, version: DatasetVersion, asked: Asked) -> Review:

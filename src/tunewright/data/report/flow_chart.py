@@ -77,14 +77,17 @@ class Canvas:
             self.words(side, middle, of=of)
             right -= width
 
-    def entering(self, sides: Sequence[Side], *, to_y: float, first_line: int) -> None:
-        """What steps made, from the right to the end of the next bar."""
-        for number, side in enumerate(sides):
+    def entering(self, sides: Sequence[Side], *, at: tuple[float, float], first_line: int) -> None:
+        """Bands of what steps made, from the right to the far end of the next bar, which lies at `at` (x, y)."""
+        right, y = at
+        for number, side in reversed(list(enumerate(sides))):
+            width = self.width(side.rows)
+            thick = min(max(THINNEST, width), THICKEST)
             middle = self.y + 8 + LINE * (first_line + number) + LINE / 2
-            self.parts.append(rectangle(SIDE - 12, middle - 4, 12, 8, colour=side.colour))
-            self.parts.append(text(SIDE - 18, middle + 4, "+", anchor="end"))
+            end = (SIDE, middle + thick / 2, middle - thick / 2)
+            self.parts.append(ribbon((right - width, right, y), end, colour=side.colour))
             self.words(side, middle, of=0)
-        self.y = to_y
+            right -= width
 
     def words(self, side: Side, middle: float, *, of: int) -> None:
         """Rows and name of a side, and which share of `of` it is."""
@@ -145,7 +148,9 @@ def _stage(canvas: Canvas, stage: Stage) -> None:
         height = max(height, 44.0)
     canvas.band(stage.before - gone, height)
     canvas.leaving(lost, from_x=LEFT + canvas.width(stage.before), of=stage.before)
-    canvas.entering(made, to_y=canvas.y + height, first_line=len(lost))
+    far_end = (LEFT + canvas.width(stage.after), canvas.y + height)
+    canvas.entering(made, at=far_end, first_line=len(lost))
+    canvas.y += height
     canvas.level(stage.after, "")
 
 

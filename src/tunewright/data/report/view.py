@@ -47,6 +47,7 @@ def view_of(looked: Looked, folder: Path, *, title: str, command: str) -> dict[s
         "splits": known.splits,
         "stages": looked.stages,
         "sources": listed[:MOST_SOURCES],
+        "files": sum(source.rows_in > 0 for _name, source in listed),
         "more_sources": max(0, len(listed) - MOST_SOURCES),
         "pictures": pictures(looked),
         "lengths": _lengths(known),
@@ -73,7 +74,7 @@ def pictures(looked: Looked) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "flow": flow_chart(
             looked.stages,
-            sources={name: source.rows_in for name, source in largest},
+            sources={name: source.rows_in for name, source in largest if source.rows_in},
             splits=version.receipt.splits,
             examples="windows" if version.shape == DOCUMENTS else "rows",
         )

@@ -11,7 +11,6 @@ import click
 from tunewright.app.cli import options, out
 from tunewright.app.cli.late import Late
 
-flow = Late("tunewright.app.flow")
 progress = Late("tunewright.app.cli.progress")
 projects = Late("tunewright.app.project")
 queue = Late("tunewright.data.review.queue")
@@ -44,7 +43,7 @@ def command(path: Path, sets: tuple[str, ...], home: Path | None, quiet: bool, a
     project = projects.open_project(path, sets=sets, home=home)
     if not how["summary"]:
         with progress.watch(quiet=quiet) as emit:
-            version = flow.prepare(project, emit)
+            version = reviewing.prepare(project, emit)
         serve(project, version, how=how)
     found, file = reviewing.summary(project)
     if as_json:
