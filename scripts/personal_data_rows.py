@@ -129,12 +129,9 @@ class Maker:
             number = f"{self.draw.choice('XYZ')}{self.draw.randrange(10**7):07d}"
             return number + nie.calc_check_digit(number)
         if self.locale == "en_GB":  # Faker's have the prefix ZZ, which is never given out
-            pair = self.draw.choice("ABCEGHJKLMNPRSTWXY") + self.draw.choice("ABCEGHJKLMNPRSTWXY")
-            parts = [
-                pair.replace("GB", "AB"),
-                *(f"{self.draw.randrange(100):02d}" for _ in range(3)),
-                self.draw.choice("ABCD"),
-            ]
+            given_out = ("AA", "AB", "CE", "EH", "HJ", "JK", "JR", "KA", "LM", "NA", "PB", "RS", "SL", "TW", "WK", "YZ")
+            numbers = (f"{self.draw.randrange(100):02d}" for _ in range(3))
+            parts = [self.draw.choice(given_out), *numbers, self.draw.choice("ABCD")]
             return self.draw.choice(["", " "]).join(parts)
         return {"fr_FR": self.fake.ssn, "es_ES": getattr(self.fake, "nif", self.fake.ssn)}[self.locale]()
 

@@ -37,6 +37,9 @@ _BORN = re.compile(
     rf"(?i)(?<![^\W_])(?:{_BIRTH_WORDS})(?![^\W_])"
     r"(?:[ \t\n:=,;\"'()*_-]+|(?:is|was|on|the|ist|war|am|est|le|la|es|el|fue|patient|date|of|as|in)(?![^\W_])){0,8}$"
 )
+_BORN_BEHIND = re.compile(
+    r"(?i)[ \n](?:geboren|geb\.|zur welt|is (?:my|his|her|their|the) (?:birthday|date of birth|dob))"
+)
 _MONTHS = one_of(
     "jan(?:uary|uar|vier)? feb(?:ruary|ruar|rero)? f[ée]v(?:rier)? m[äa]r(?:ch|z|zo|s)? apr(?:il)?"
     " avr(?:il)? abr(?:il)? ma[iy]o? june?"
@@ -74,7 +77,8 @@ def births(text: str) -> Iterator[Span]:
     if not _speaks_of(text, _OF_BIRTHS):
         return
     for match in _DATE.finditer(text):
-        if _BORN.search(text[max(0, match.start() - BEFORE) : match.start()]):
+        before = text[max(0, match.start() - BEFORE) : match.start()]
+        if _BORN.search(before) or _BORN_BEHIND.match(text, match.end()):
             yield Span(*match.span(), "date_of_birth", 0.9)
 
 

@@ -28,8 +28,8 @@ _TITLES = (
 _TITLE = re.compile(rf"(?:^|(?<![\w]))(?:{one_of(_TITLES)})\.? (?:(?:Dr|Prof|med|h|c)\. ?){{0,3}}$")
 _TITLE_WORDS = frozenset(_TITLES.split())
 _INTRODUCTIONS = one_of(
-    "\\bmy_name(?:_is|'s) \\bname_is \\bnamed \\bcalled \\bi_am \\bi'm \\bthis_is \\bhere_is \\bname_?[:=] \\bnombre_?:"
-    " \\bnom_?: \\bpatient(?:in)?_?:? \\bcustomer_?:? \\bclient_?:? \\bkund(?:e|in)_?:? \\bsigned(?:_by)?:?,?"
+    "\\bmy_name(?:_is|'s) \\bname_is \\bnamed \\bcalled \\bi_am \\bi'm \\bthis_is \\bit's \\bask \\bhere_is \\bname_?[:=]"
+    " \\bnombre_?: \\bnom_?: \\bpatient(?:in)?_?:? \\bcustomer_?:? \\bclient_?:? \\bkund(?:e|in)_?:? \\bsigned(?:_by)?:?,?"
     " \\bsincerely,? \\bregards,? \\bdear \\bhi \\bhello \\bhallo \\bhola \\bbonjour \\blieber? \\bguten_tag,? \\bcher"
     " \\bchère \\bquerid[oa] \\bestimad[oa] \\bthanks, \\bich_hei(?:ß|ss)e \\bich_bin \\bmein_name_ist \\bhei(?:ß|ss)t"
     " \\bnamens \\bgrüßen?,? \\bje_m'appelle \\bje_suis \\bs'appelle \\bnommée? \\bme_llamo \\bse_llama"
@@ -43,7 +43,8 @@ _STRONG = re.compile(
 )
 """After these a name follows whatever it is."""
 _OTHERS = (
-    "university college school street road avenue lane drive boulevard square park hospital clinic bank airport"
+    "english german french spanish italian dutch polish russian chinese japanese arabic portuguese british american"
+    " university college school street road avenue lane drive boulevard square park hospital clinic bank airport"
     " station inc ltd llc gmbh ag corp company group foundation institute museum church county city island river"
     " lake mountain bridge hall house center centre award prize act theorem law equation algorithm method test"
     " model library license licence public software project team league club cup day week month january february"
@@ -55,6 +56,18 @@ _OTHERS = (
     " poland portugal austria switzerland mexico canada north south east west new"
 )
 _NOT_NAMES = frozenset(_OTHERS.split())
+
+
+_BEFORE_TITLED = _TITLE_WORDS | {"med", "h", "c"}
+_ENDS = (
+    "is it's ask name's name named called am i'm nombre nom patient patientin customer client kunde kundin"
+    " signed by sincerely regards dear hi hello hallo hola bonjour liebe lieber tag cher chère querido querida"
+    " estimado estimada thanks heiße heisse bin ist heißt heisst namens grüße grüßen m'appelle suis s'appelle"
+    " nommé nommée llamo llama es soy llamado llamada saludos cordialement contact person ansprechpartner"
+    " ansprechpartnerin author attn cc from to"
+)
+_BEFORE_INTRODUCED = frozenset(_ENDS.split())
+"""Last words of introductions: looked at first, since that costs little."""
 
 
 class Names(NamedTuple):
@@ -97,14 +110,16 @@ def _name_at(text: str, words: list[tuple[int, int]]) -> tuple[int, float]:
     said = [text[a:b].rstrip(".").removesuffix("'s").lower() for a, b in words]
     if text[start : words[0][1]].rstrip(".") in _TITLE_WORDS or said[0] in _NOT_NAMES:
         return 0, 0.0
-    before = text[max(0, start - BEFORE) : start]
     size = _length(text, words, said)
-    if _TITLE.search(before):
-        return (max(1, min(size, 3)), 0.9) if said[0] not in _NOT_NAMES and len(said[0]) > 1 else (0, 0.0)
-    if _STRONG.search(before):
-        return max(1, size), 0.9
-    if _INTRODUCTION.search(before) and (_is_first(said[0]) or (size > 1 and _is_last(said[0]))):
-        return size, 0.85
+    before = text[max(0, start - BEFORE) : start]
+    last = (before.split() or [""])[-1]
+    if last.rstrip(".") in _BEFORE_TITLED and _TITLE.search(before):
+        return (min(size, 3), 0.9) if len(said[0]) > 1 else (0, 0.0)
+    if last.strip(".,:='").lower() in _BEFORE_INTRODUCED:
+        if _STRONG.search(before):
+            return size, 0.9
+        if _INTRODUCTION.search(before) and (_is_first(said[0]) or (size > 1 and _is_last(said[0]))):
+            return size, 0.85
     return _by_list(text, words, said[:size])
 
 

@@ -25,7 +25,7 @@ _CARD_WORDS = re.compile(
 )
 _NOT_CARD = re.compile(
     r"(?i)(?:isbn|issn|ean|upc|gtin|imei|imsi|iccid|barcode|strichcode|tracking|parcel|sendung\w*|order|invoice"
-    r"|serial|seriennummer|reference|iban|account|konto\w*|ticket|shipment|article|sku|model|timestamp|epoch|build)"
+    r"|serial|seriennummer|reference|iban|account|konto\w*|ticket|shipment|art(?:icle|ículo|iculo|ikel)|lote?|réf(?:érence)?|referencia|commande|pedido|bestell\w*|sku|model|timestamp|epoch|build)"
     r"[ \w.]{0,16}[:#]?\s{0,2}#?$"
 )
 _ISSUERS = (

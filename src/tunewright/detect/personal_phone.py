@@ -27,15 +27,16 @@ _COUNTED = frozenset({"0123456789", "1234567890", "123456789", "12345678", "0123
 _SIGN = re.compile(r"[ .-]")
 _GROUP = re.compile(r"\d+")
 _SAYING = one_of(
-    "tel tele(?:phone|fon|fono|fax) téléphone teléfono téléphoner telefonisch phones? call(?:s|ed|ing)? dial fax"
-    " mobil(?:e|nummer)? móvil portable cell(?:phone|ular)? celular handy handynummer whatsapp sms texte?"
-    " text(?:ed|ing)?_me ring rang rufnummer telefonnummer rückruf anruf(?:en)? ruf(?:en|e|t)? erreich\\w+"
-    " appel(?:er|ez|le|é)? rappel\\w* joindre joignable ll[aá]m(?:a|e|ar|ame|eme|enos|adme)\\w* contact(?:ar)?"
-    " my_number_is reach(?:ed)? hotline voicemail home_number work_number durchwahl festnetz numéro fijo"
+    "tel mob landline tried marque[nz]? marcar teclee tele(?:phone|fon|fono|fax) téléphone teléfono téléphoner"
+    " telefonisch phones? call(?:s|ed|ing)? dial fax mobil(?:e|nummer)? móvil portable cell(?:phone|ular)?"
+    " celular handy handynummer whatsapp sms texte? text(?:ed|ing)?_me ring rang rufnummer telefonnummer rückruf"
+    " anruf(?:en)? ruf(?:en|e|t)? erreich\\w+ appel(?:er|ez|le|é)? rappel\\w* joindre joignable"
+    " ll[aá]m(?:a|e|ar|ame|eme|enos|adme)\\w* contact(?:ar)? my_number_is reach(?:ed)? hotline voicemail"
+    " home_number work_number durchwahl festnetz numéro fijo unter"
 )
 _WORDS = re.compile(rf"(?i)\b{_SAYING}(?:\b|_)")
 _NOT_PHONE = re.compile(
-    r"(?i)(?:isbn|issn|doi|order|invoice|bestell\w+|rechnung\w*|commande|facture|pedido|factura|account|konto\w*|ticket"
+    r"(?i)(?:isbn|issn|ean|doi|order|invoice|bestell\w+|rechnung\w*|commande|facture|pedido|factura|account|konto\w*|ticket"
     r"|version|serial|tracking|article|zip|plz|art|ref(?:erence)?|case|id|no|nr|part|patent|rfc|pmid|arxiv|mrn|ssn|sku"
     r"|vat|tax|steuer\w*|iban|bic|blz|isin|copyright|©)\.?[ ]?(?:number|no|nr|code)?\.?[ :#]{0,3}$"
 )
@@ -134,9 +135,11 @@ def is_phone(candidate: str, *, said: bool) -> bool:
         return False
     if main.startswith(("+", "00")):
         number = "+" + (bare.removeprefix("00") if main.startswith("00") else bare)
-        return digits >= 8 and _possible(number.replace("(0)", ""), None, valid=False)
+        return digits >= 8 and (said or main != bare) and _possible(number.replace("(0)", ""), None, valid=False)
     for region, written in _WRITTEN.items():
-        if written.match(main) and _possible(main, region, valid=not said and region in ("ES", "GB", "DE")):
+        if written.match(main) and _possible(
+            main, region, valid=not said and (region in ("ES", "DE") or (region == "GB" and "(" not in main))
+        ):
             return True
     if not said or digits < 7:
         return False
