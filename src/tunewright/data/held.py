@@ -184,7 +184,7 @@ class Similar:
             weights[word] = np.log1p(total / count)
         found: dict[int, Held] = {}
         for row, place, ids in self._candidates:
-            share = likeness(self._texts[place], ids, weights)
+            share = likeness(self._texts[place], ids, weights=weights)
             if share >= self._share and (row not in found or share > found[row].share):
                 found[row] = Held(place, "near", share)
         return found
@@ -199,7 +199,7 @@ def _texts(measured: Sequence[Row], search: Search) -> Iterator[Text]:
             yield Text(place, np.array(search.numbered(words), dtype=np.int32))
 
 
-def likeness(wanted: Ids, ids: Ids, weights: NDArray[np.float64]) -> float:
+def likeness(wanted: Ids, ids: Ids, *, weights: NDArray[np.float64]) -> float:
     """The share of the wanted words, plain or weighted, whichever is less, in the stretch that has most of them."""
     counts = Counter(wanted.tolist())
     size = int(STRETCH * len(wanted))

@@ -104,6 +104,24 @@ ShareOrCount = Annotated[
 ]
 """A share (0.01 or "1%"), or a whole number of rows or steps: 1 is one, 1.0 is all."""
 
+
+def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema with its definitions where they are named: inside another schema their names would mean nothing."""
+    known: dict[str, Any] = schema.pop("$defs", {})
+    return _resolved(schema, known)
+
+
+def _resolved(value: Any, known: dict[str, Any]) -> Any:
+    if isinstance(value, list):
+        return [_resolved(each, known) for each in cast("list[Any]", value)]
+    if not isinstance(value, dict):
+        return value
+    given = cast("dict[str, Any]", value)
+    named: dict[str, Any] = known[given["$ref"].removeprefix("#/$defs/")] if "$ref" in given else {}
+    whole = {**named, **{name: each for name, each in given.items() if name != "$ref"}}
+    return {name: _resolved(each, known) for name, each in whole.items()}
+
+
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
@@ -164,7 +182,7 @@ class PartOf:
     def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """One branch a part, discriminated by `type`."""
         known = catalog.names(self.kind)
-        branches = [self._part(name).model_json_schema() for name in known]
+        branches = [_inlined(self._part(name).model_json_schema()) for name in known]
         for branch in branches:
             branch["required"] = sorted({*branch.get("required", []), "type"})
         over: list[dict[str, Any]] = []

@@ -36,7 +36,7 @@ def by_lot(rows: Sequence[Row], places: Iterable[int], *, seed: int, purpose: st
     return sorted(places, key=lambda place: (lot(seed, purpose, rows[place].id), place))
 
 
-def wanted(rows: Sequence[Row], places: Sequence[int], options: Options) -> tuple[list[Wanted], dict[str, int]]:
+def wanted(rows: Sequence[Row], places: Sequence[int], *, options: Options) -> tuple[list[Wanted], dict[str, int]]:
     """Copies that are to be made, and by label how many cannot be had for balance."""
     drawn = by_lot(rows, places, seed=options.seed, purpose="copy")
     if options.balance is None:

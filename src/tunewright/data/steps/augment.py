@@ -65,7 +65,7 @@ class Work:
     ) -> tuple[list[Row], dict[str, Any]]:
         """Copies of rows, none of which stands anywhere yet; the report says which were wanted and could not be had."""
         copier = Copier(self.options)
-        asked, short = wanted(train, places, self.options) if copier.kinds else ([], {})
+        asked, short = wanted(train, places, options=self.options) if copier.kinds else ([], {})
         found: dict[tuple[int, int], Row] = {}
         for one in asked:
             (row,) = wholes([train[one.place]])

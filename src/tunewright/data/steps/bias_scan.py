@@ -38,13 +38,13 @@ class Work(GlobalStep):
         report: dict[str, Any] = {"rows": len(train), "before": self._report(train, looks)}
         new: list[Row] = []
         if self.options.counterfactual is not None:
-            new, left_out = counterfactuals(train, looks, self.options.counterfactual)
+            new, left_out = counterfactuals(train, looks, options=self.options.counterfactual)
             report["counterfactual"] = {"rows": len(new), "left_out": dict(sorted(left_out.items()))}
         after, changed = [*train, *new], list[Changed]()
         looks = [*looks, *self.map(new)]
         if self.options.reweight is not None:
-            factors = group_factors(after, looks, self.options.reweight, most=self.options.most_weight)
-            after, changed = weighted(after, looks, self.options.reweight, factors=factors)
+            factors = group_factors(after, looks, attribute=self.options.reweight, most=self.options.most_weight)
+            after, changed = weighted(after, looks, attribute=self.options.reweight, factors=factors)
             report["reweight"] = {group.partition(":")[2]: round(factor, 4) for group, factor in factors.items()}
         if len(report) > 2:  # something was done about it
             report["after"] = self._report(after, looks)
@@ -59,7 +59,7 @@ class Work(GlobalStep):
 
 
 def counterfactuals(
-    train: Sequence[Row], looks: Sequence[Look | None], options: CounterfactualOptions
+    train: Sequence[Row], looks: Sequence[Look | None], *, options: CounterfactualOptions
 ) -> tuple[list[Row], Counter[str]]:
     """For each row about a gender one about the other, and by reason how many rows have none."""
     known = {content_key(row) for row in train}
@@ -101,7 +101,7 @@ def _swapped(turns: Sequence[Message], options: CounterfactualOptions) -> list[M
 
 
 def group_factors(
-    rows: Sequence[Row], looks: Sequence[Look | None], attribute: str, *, most: float
+    rows: Sequence[Row], looks: Sequence[Look | None], *, attribute: str, most: float
 ) -> dict[str, float]:
     """By group what its rows are weighted by, so that all groups have the mean weight; at most `most`, at least 1/most.
 
@@ -117,7 +117,7 @@ def group_factors(
 
 
 def weighted(
-    rows: Sequence[Row], looks: Sequence[Look | None], attribute: str, *, factors: dict[str, float]
+    rows: Sequence[Row], looks: Sequence[Look | None], *, attribute: str, factors: dict[str, float]
 ) -> tuple[list[Row], list[Changed]]:
     """The rows with their groups' factors in their weights, and those that changed."""
     after, changed = list(rows), list[Changed]()
