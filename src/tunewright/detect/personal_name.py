@@ -28,9 +28,10 @@ _TITLES = (
 _TITLE = re.compile(rf"(?:^|(?<![\w]))(?:{one_of(_TITLES)})\.? (?:(?:Dr|Prof|med|h|c)\. ?){{0,3}}$")
 _TITLE_WORDS = frozenset(_TITLES.split())
 _INTRODUCTIONS = one_of(
-    "\\bmy_name(?:_is|'s) \\bname_is \\bnamed \\bcalled \\bi_am \\bi'm \\bthis_is \\bit's \\bask \\bhere_is \\bname_?[:=]"
-    " \\bnombre_?: \\bnom_?: \\bpatient(?:in)?_?:? \\bcustomer_?:? \\bclient_?:? \\bkund(?:e|in)_?:? \\bsigned(?:_by)?:?,?"
-    " \\bsincerely,? \\bregards,? \\bdear \\bhi \\bhello \\bhallo \\bhola \\bbonjour \\blieber? \\bguten_tag,? \\bcher"
+    "\\bmy_name(?:_is|'s) \\bname_is \\bnamed \\bcalled \\bi_am \\bi'm \\bthis_is \\bit's \\bask \\bhere_is"
+    " \\bname_?[:=] \\bnombre_?: \\bnom_?: \\bpatient(?:in)?_?:? \\bcustomer_?:? \\bclient_?:?"
+    " \\bkund(?:e|in)_?:? \\bsigned(?:_by)?:?,? \\bsincerely,? \\bregards,? \\bdear"
+    " \\bhi \\bhello \\bhallo \\bhola \\bbonjour \\blieber? \\bguten_tag,? \\bcher"
     " \\bchère \\bquerid[oa] \\bestimad[oa] \\bthanks, \\bich_hei(?:ß|ss)e \\bich_bin \\bmein_name_ist \\bhei(?:ß|ss)t"
     " \\bnamens \\bgrüßen?,? \\bje_m'appelle \\bje_suis \\bs'appelle \\bnommée? \\bme_llamo \\bse_llama"
     " \\bmi_nombre_es \\bsoy \\bllamad[oa] \\bsaludos,? \\bcordialement,? \\bcontact(?:_person)?_?:?"
