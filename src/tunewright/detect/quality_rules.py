@@ -77,14 +77,14 @@ CHAT = (
     Rule("words", "length", q.words, low=1, high=8_000),
     Rule("repeats_in_a_row", "repetition", q.repeats_in_a_row, high=0.3, from_words=6),
     Rule("duplicate_line_characters", "repetition", q.duplicate_line_characters, high=0.3, from_words=20),
-    Rule("top_3_grams", "repetition", q.top_gram(3), high=0.3, from_words=20),
+    Rule("top_3_grams", "repetition", q.top_gram(3), high=0.4, from_words=20),
     Rule("duplicate_5_grams", "repetition", q.duplicate_grams(5), high=0.4, from_words=30),
     Rule("unique_words", "words", q.unique_words, low=0.25, from_words=30),
     Rule("mean_word_length", "words", q.mean_word_length, high=15, from_words=8),
     Rule("strange_characters", "symbols", q.strange_characters, high=0.25),
     Rule("hashes", "symbols", q.hashes, high=0.3, from_words=10),
     Rule("ellipses", "symbols", q.ellipses, high=0.3, from_words=10),
-    Rule("markup", "markup", q.markup, high=0.4, from_words=3),
+    Rule("markup", "markup", q.markup, high=0.5, from_words=3),
 )
 """Fit for rows of instructions: one right word is an answer, lists and code are common, so that lower limits fall and
 repetition counts from a length on where it means something."""
