@@ -19,7 +19,7 @@ def check(path: Path) -> None:
     check_files([path, path.with_suffix(".md"), path.with_suffix(".json")])
 
 
-def write(project: Project, version: DatasetVersion, path: Path | None) -> Path:
+def write(project: Project, version: DatasetVersion, *, path: Path | None) -> Path:
     """Write the report; returns its file. Raises UserError where something else would be overwritten."""
     told = Told(
         title=project.recipe.output.title or project.recipe.name,
@@ -27,4 +27,4 @@ def write(project: Project, version: DatasetVersion, path: Path | None) -> Path:
         steps=[step.type for step in project.recipe.data.steps],
     )
     folder = project.workspace.datasets / version.name
-    return write_report(path or file_of(project, version), folder, version, told=told)
+    return write_report(path or file_of(project, version), folder, version=version, told=told)

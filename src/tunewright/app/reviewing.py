@@ -61,7 +61,7 @@ def prepare(project: Project, emit: Emit) -> DatasetVersion:
     return flow.prepare(replace(project, recipe=recipe), emit)
 
 
-def open_review(project: Project, version: DatasetVersion, asked: Asked) -> Review:
+def open_review(project: Project, version: DatasetVersion, *, asked: Asked) -> Review:
     """The review of a split, new or gone on with."""
     file = file_of(project)
     return Review(
@@ -75,14 +75,14 @@ def open_review(project: Project, version: DatasetVersion, asked: Asked) -> Revi
 
 
 def serve(
-    project: Project, version: DatasetVersion, asked: Asked, *, desk: Desk, ready: Callable[[str], None]
+    project: Project, version: DatasetVersion, *, asked: Asked, desk: Desk, ready: Callable[[str], None]
 ) -> Review:
     """Serve the page until so many raters said that they are done, or Ctrl-C; returns the review.
 
     Raises UserError while another process serves a review with the same file, and OutsideError when the port is taken.
     """
     with lock(_place(project, file_of(project)).with_suffix(".lock"), purpose="review"):
-        review = open_review(project, version, asked)
+        review = open_review(project, version, asked=asked)
         if review.finished() < desk.raters:
             serve_page(
                 lambda end: make_app(review, finished=lambda: end() if review.finished() >= desk.raters else None),

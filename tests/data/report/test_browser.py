@@ -39,7 +39,7 @@ def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     check = {"name": "enough_rows", "status": "pass", "value": 3, "limit": 2, "sentence": "Enough.", "source": ""}
     (folder / "checklist.json").write_text(json.dumps([check]))
     told = Told("Customer support", "tunewright data recipe.yaml --report", ["clean", "quality"])
-    return write_report(folder.parent / "report.html", folder, version, told=told)
+    return write_report(folder.parent / "report.html", folder, version=version, told=told)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

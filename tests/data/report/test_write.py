@@ -49,7 +49,7 @@ def test_a_small_set_is_told_whole(tmp_path: Path) -> None:
     lost = [Gone(twin, "train", "duplicate", "duplicate_of_train"), Gone(twin, "train", "dropped", "clean.empty_turn")]
     changed = [Changed(rows[0], spoilt(rows[0], answer="Because of it."), "clean.white_space")]
     version = folder_of(tmp_path / "d", rows, lost=lost, changed=changed, broken=2)
-    path = write_report(tmp_path / "report.html", tmp_path / "d", version, told=TOLD)
+    path = write_report(tmp_path / "report.html", tmp_path / "d", version=version, told=TOLD)
     page, text = path.read_text(), path.with_suffix(".md").read_text()
     document = json.loads(path.with_suffix(".json").read_text())
     assert "14 rows were read" in page
@@ -82,7 +82,7 @@ def test_text_of_rows_is_never_markup(tmp_path: Path) -> None:
     check = {"name": HOSTILE, "status": "warn", "value": HOSTILE, "limit": 3, "sentence": HOSTILE, "source": HOSTILE}
     (folder / "checklist.json").write_text(json.dumps([check]))
     (folder / "report-clean.json").write_text(json.dumps({HOSTILE: HOSTILE, "b": {"c": 1.5, "d": [1]}}))
-    path = write_report(tmp_path / "report.html", folder, version, told=TOLD)
+    path = write_report(tmp_path / "report.html", folder, version=version, told=TOLD)
     found = tags_of(path.read_text())
     assert {"script", "img", "b"} & set(found.tags) <= {"b"}
     assert found.addresses == []
@@ -97,7 +97,7 @@ def test_private_rows_show_no_text_and_a_megabyte_is_cut(tmp_path: Path) -> None
     long = "x" * 1_000_000
     samples = {"personal_data.email": [{"source": "a", "line": 1, "after": "Call [name]"}], "q": [{"before": long}]}
     (tmp_path / "d" / "samples.json").write_text(json.dumps(samples))
-    path = write_report(tmp_path / "report.html", tmp_path / "d", version, told=TOLD)
+    path = write_report(tmp_path / "report.html", tmp_path / "d", version=version, told=TOLD)
     page = path.read_text()
     assert "not shown" in page and "Call [name]" in page
     assert len(page) < 200_000
@@ -109,7 +109,7 @@ def test_files_of_steps_that_are_damaged_are_left_out(tmp_path: Path, damage: st
     for name in ("clusters.json", "checklist.json", "samples.json", "report-x.json"):
         (tmp_path / "d" / name).write_text(damage)
     (tmp_path / "d" / "samples.json").write_text("{}")
-    path = write_report(tmp_path / "report.html", tmp_path / "d", version, told=TOLD)
+    path = write_report(tmp_path / "report.html", tmp_path / "d", version=version, told=TOLD)
     assert "Every row is accounted for" in path.read_text()
 
 
@@ -117,12 +117,12 @@ def test_nothing_else_is_overwritten(tmp_path: Path) -> None:
     version = folder_of(tmp_path / "d", many(10))
     (tmp_path / "train.json").write_text('[{"question": "mine"}]')
     with pytest.raises(UserError, match=r"train\.json"):
-        write_report(tmp_path / "train.html", tmp_path / "d", version, told=TOLD)
+        write_report(tmp_path / "train.html", tmp_path / "d", version=version, told=TOLD)
     assert not (tmp_path / "train.html").exists()
     with pytest.raises(UserError, match="HTML"):
-        write_report(tmp_path / "recipe.yaml", tmp_path / "d", version, told=TOLD)
-    first = write_report(tmp_path / "r.html", tmp_path / "d", version, told=TOLD).read_bytes()
-    assert write_report(tmp_path / "r.html", tmp_path / "d", version, told=TOLD).read_bytes() == first
+        write_report(tmp_path / "recipe.yaml", tmp_path / "d", version=version, told=TOLD)
+    first = write_report(tmp_path / "r.html", tmp_path / "d", version=version, told=TOLD).read_bytes()
+    assert write_report(tmp_path / "r.html", tmp_path / "d", version=version, told=TOLD).read_bytes() == first
 
 
 MEASURED = """
@@ -133,7 +133,7 @@ from tunewright.data.report.write import Told, write_report
 folder = Path(sys.argv[1])
 version = DatasetVersion.model_validate_json((folder / "version.json").read_text())
 began = time.monotonic()
-write_report(folder / "report.html", folder, version, told=Told("T", "c", ["clean"]))
+write_report(folder / "report.html", folder, version=version, told=Told("T", "c", ["clean"]))
 print(time.monotonic() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

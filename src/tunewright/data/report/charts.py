@@ -32,19 +32,19 @@ def histogram(series: Mapping[str, Lengths], words: Words, *, limit: int = 0) ->
                 tall = height * number / most
                 y = 10 + height - floor[place] - tall
                 colour = SPLIT_COLOURS.get(split, "tuned")
-                parts.append(rectangle(LEFT + place * step + 0.5, y, max(1.0, step - 1), tall, colour=colour))
+                parts.append(rectangle((LEFT + place * step + 0.5, y), (max(1.0, step - 1), tall), colour=colour))
                 floor[place] += tall
     every = max(1, -(-len(bars) // MOST_TICKS))
     for place in range(0, len(bars), every):
         parts.append(
-            text(LEFT + place * step, TALL - BOTTOM + 18, short(bars[place][0]), anchor="middle", style="muted")
+            text((LEFT + place * step, TALL - BOTTOM + 18), short(bars[place][0]), anchor="middle", style="muted")
         )
     if limit and bars[0][0] <= limit <= bars[-1][1]:
         place = next(n for n, (_least, below) in enumerate(bars) if limit <= below) + 1
         x = LEFT + place * step
         parts += [
-            line(x, 6, x, 10 + height, dashed="3 3", colour="ink"),
-            text(x - 4, 16, "limit", anchor="end", style="muted"),
+            line((x, 6), (x, 10 + height), dashed="3 3", colour="ink"),
+            text((x - 4, 16), "limit", anchor="end", style="muted"),
         ]
     parts += legend([split for split in counts if any(counts[split])], y=TALL + 4)
     return picture(parts, words, width=WIDTH, height=TALL + 12)
@@ -54,10 +54,10 @@ def _grid(most: int, height: float) -> list[Markup]:
     parts: list[Markup] = []
     for quarter in (0, 1, 2):
         y = 10 + height * (1 - quarter / 2)
-        parts.append(line(LEFT, y, WIDTH, y))
+        parts.append(line((LEFT, y), (WIDTH, y)))
         value = most * quarter / 2
         if value == int(value):
-            parts.append(text(LEFT - 6, y + 4, short(int(value)), anchor="end", style="muted"))
+            parts.append(text((LEFT - 6, y + 4), short(int(value)), anchor="end", style="muted"))
     return parts
 
 
@@ -71,12 +71,12 @@ def bars(rows: Sequence[tuple[str, Mapping[str, int]]], words: Words, *, width: 
     parts: list[Markup] = []
     for number, (name, counts) in enumerate(shown):
         x, y = float(left), 4 + ROW * number
-        parts.append(text(left - 8, y + 14, named(name, 21), anchor="end"))
+        parts.append(text((left - 8, y + 14), named(name, 21), anchor="end"))
         for split, count in counts.items():
             long = (width - left - right) * count / most
-            parts.append(rectangle(x, y + 2, long, ROW - 7, colour=SPLIT_COLOURS.get(split, "tuned")))
+            parts.append(rectangle((x, y + 2), (long, ROW - 7), colour=SPLIT_COLOURS.get(split, "tuned")))
             x += long
-        parts.append(text(x + 6, y + 14, f"{sum(counts.values()):,}", style="muted"))
+        parts.append(text((x + 6, y + 14), f"{sum(counts.values()):,}", style="muted"))
     height = 8 + ROW * len(shown)
     splits = [split for split in SPLIT_COLOURS if any(counts.get(split) for _name, counts in shown)]
     if len(splits) > 1:
@@ -91,8 +91,8 @@ def legend(splits: Sequence[str], *, y: float) -> list[Markup]:
     x = float(LEFT)
     for split in splits:
         parts += [
-            rectangle(x, y - 9, 10, 10, colour=SPLIT_COLOURS.get(split, "tuned")),
-            text(x + 15, y, split, style="muted"),
+            rectangle((x, y - 9), (10, 10), colour=SPLIT_COLOURS.get(split, "tuned")),
+            text((x + 15, y), split, style="muted"),
         ]
         x += 30 + 7 * len(split)
     return parts

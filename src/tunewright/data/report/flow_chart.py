@@ -52,15 +52,15 @@ class Canvas:
 
     def level(self, rows: int, name: str) -> None:
         """A bar of the rows that are there now."""
-        self.parts.append(rectangle(LEFT, self.y, self.width(rows), LEVEL, colour="tuned"))
-        self.parts.append(text(LEFT - 12, self.y + LEVEL, f"{rows:,}", anchor="end", style="strong"))
+        self.parts.append(rectangle((LEFT, self.y), (self.width(rows), LEVEL), colour="tuned"))
+        self.parts.append(text((LEFT - 12, self.y + LEVEL), f"{rows:,}", anchor="end", style="strong"))
         if name:
-            self.parts.append(text(0, self.y + LEVEL, name, style="muted"))
+            self.parts.append(text((0, self.y + LEVEL), name, style="muted"))
         self.y += LEVEL
 
     def band(self, rows: int, height: float) -> None:
         """What goes straight on."""
-        self.parts.append(rectangle(LEFT, self.y, self.width(rows), height, colour="tuned", opacity=0.18))
+        self.parts.append(rectangle((LEFT, self.y), (self.width(rows), height), colour="tuned", opacity=0.18))
 
     def leaving(self, sides: Sequence[Side], *, from_x: float, of: int) -> None:
         """Bands that leave to the right, a line each; the uppermost leaves at the far end."""
@@ -92,10 +92,10 @@ class Canvas:
     def words(self, side: Side, middle: float, *, of: int) -> None:
         """Rows and name of a side, and which share of `of` it is."""
         part = f" ({share(side.rows, of)})" if of else ""
-        self.parts.append(text(SIDE + 70, middle + 4, f"{side.rows:,}", anchor="end", style="strong"))
-        self.parts.append(text(SIDE + 80, middle + 4, named(side.name, 30)))
+        self.parts.append(text((SIDE + 70, middle + 4), f"{side.rows:,}", anchor="end", style="strong"))
+        self.parts.append(text((SIDE + 80, middle + 4), named(side.name, 30)))
         if part:
-            self.parts.append(text(WIDTH, middle + 4, part.strip(" ()"), anchor="end", style="muted"))
+            self.parts.append(text((WIDTH, middle + 4), part.strip(" ()"), anchor="end", style="muted"))
 
 
 def flow_chart(
@@ -129,7 +129,7 @@ def _sources(canvas: Canvas, sources: dict[str, int]) -> None:
         canvas.parts.append(
             ribbon((left + width, left, end), (LEFT - 62, middle + thick / 2, middle - thick / 2), colour="base")
         )
-        canvas.parts.append(text(LEFT - 70, middle + 4, named(name.rsplit("/", 1)[-1], 24), anchor="end"))
+        canvas.parts.append(text((LEFT - 70, middle + 4), named(name.rsplit("/", 1)[-1], 24), anchor="end"))
         left += width
     canvas.y = end
 
@@ -141,10 +141,10 @@ def _stage(canvas: Canvas, stage: Stage) -> None:
     made = made[:MOST_LINES]
     height = max(30.0, 16 + LINE * (len(lost) + len(made)))
     gone = sum(one.rows for one in stage.lost)
-    canvas.parts.append(text(0, canvas.y + height / 2 + 4, named(words(TITLES.get(stage.name, stage.name)), 24)))
+    canvas.parts.append(text((0, canvas.y + height / 2 + 4), named(words(TITLES.get(stage.name, stage.name)), 24)))
     changed = sum(one.rows for one in stage.changed)
     if changed:
-        canvas.parts.append(text(0, canvas.y + height / 2 + 19, f"changes {changed:,}", style="muted"))
+        canvas.parts.append(text((0, canvas.y + height / 2 + 19), f"changes {changed:,}", style="muted"))
         height = max(height, 44.0)
     canvas.band(stage.before - gone, height)
     canvas.leaving(lost, from_x=LEFT + canvas.width(stage.before), of=stage.before)
@@ -186,7 +186,7 @@ def _splits(canvas: Canvas, splits: dict[str, int], *, rows: int, examples: str)
         canvas.parts.append(ribbon((right - width, right, canvas.y), end, colour=side.colour))
         canvas.words(side, middle, of=total)
         right -= width
-    canvas.parts.append(text(0, canvas.y + 26, "divided"))
+    canvas.parts.append(text((0, canvas.y + 26), "divided"))
     canvas.y += 16 + LINE * len(sides)
 
 

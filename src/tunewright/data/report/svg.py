@@ -11,6 +11,9 @@ SPLIT_COLOURS = {"train": "tuned", "validation": "second", "test": "base"}
 FATE_COLOURS = {"duplicate": "base", "dropped": "second", "quarantined": "bad", "created": "good"}
 
 
+Point = tuple[float, float]
+
+
 class Words(NamedTuple):
     """What a picture is called, and what it shows in a sentence or two."""
 
@@ -29,16 +32,18 @@ def picture(parts: Sequence[Markup], words: Words, *, width: int, height: float)
     return head + Markup("").join(parts) + Markup("</svg>")
 
 
-def rectangle(x: float, y: float, width: float, height: float, *, colour: str, opacity: float = 0.9) -> Markup:
-    """A filled rectangle in a colour of the page."""
+def rectangle(at: Point, size: Point, *, colour: str, opacity: float = 0.9) -> Markup:
+    """A filled rectangle in a colour of the page; `size` is width and height."""
+    (x, y), (width, height) = at, size
     return Markup(
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(0.0, width):.1f}" height="{max(0.0, height):.1f}" '
         f'fill="var(--{colour})" fill-opacity="{opacity}"/>'
     )
 
 
-def text(x: float, y: float, content: Any, *, anchor: str = "start", style: str = "ink") -> Markup:
+def text(at: Point, content: Any, *, anchor: str = "start", style: str = "ink") -> Markup:
     """A line of text; `style` is ink, strong, or muted."""
+    x, y = at
     colour = "muted" if style == "muted" else "ink"
     weight = ' font-weight="650"' if style == "strong" else ""
     return Markup(
@@ -47,8 +52,9 @@ def text(x: float, y: float, content: Any, *, anchor: str = "start", style: str 
     )
 
 
-def line(x1: float, y1: float, x2: float, y2: float, *, dashed: str = "", colour: str = "line") -> Markup:
+def line(start: Point, end: Point, *, dashed: str = "", colour: str = "line") -> Markup:
     """A thin line."""
+    (x1, y1), (x2, y2) = start, end
     return Markup(
         f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="var(--{colour})" '
         f'stroke-dasharray="{dashed}"/>'

@@ -33,7 +33,7 @@ class Told(NamedTuple):
     steps: Sequence[str]
 
 
-def write_report(path: Path, folder: Path, version: DatasetVersion, *, told: Told) -> Path:
+def write_report(path: Path, folder: Path, *, version: DatasetVersion, told: Told) -> Path:
     """Write the report on the data set in a folder; returns `path`, which ends in `.html`.
 
     Raises UserError where one of the three files is there and is no report of ours.

@@ -37,7 +37,7 @@ def command(
         project = projects.open_project(path, sets=sets, home=home)
         version = flow.prepare(project, emit)
     checked = checklist.read(project.workspace.datasets / version.name)
-    written = data_report.write(project, version, Path(report) if report else None) if report is not None else None
+    written = data_report.write(project, version, path=Path(report) if report else None) if report is not None else None
     if as_json:
         more = {"report": str(written)} if written is not None else {}
         out.document({**documents.of_dataset(version), "checklist": checklist.as_json(checked), **more})

@@ -66,6 +66,6 @@ def serve(project: Any, version: Any, *, how: dict[str, Any]) -> None:
         out.warn(f"Review here: {address}{name}")
         out.warn("Every decision is saved at once. Ctrl-C ends the page; the same command goes on.")
 
-    reviewing.serve(project, version, asked, desk=desk, ready=invite)
+    reviewing.serve(project, version, asked=asked, desk=desk, ready=invite)
     if not told:
         out.warn("Everybody is done with these rows; a larger --sample or --raters goes on.")
