@@ -20,6 +20,7 @@ BOTH_WAYS = [
     ("the colour of his eyes", "the colour of her eyes"),
     ("in her 40s, near her 'home'", "in his 40s, near his 'home'"),
     ("They found her unconscious.", "They found him unconscious."),
+    ("Pain in her back; bring her back.", "Pain in his back; bring him back."),
     ("Let her go!", "Let him go!"),
     ("I heard her sing.", "I heard him sing."),
     ("I heard her song.", "I heard his song."),

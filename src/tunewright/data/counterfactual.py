@@ -24,6 +24,8 @@ BODY = re.compile(
     re.IGNORECASE,
 )
 """Words with which the other gender makes little sense."""
+IN_FRONT = frozenset({"in", "on", "to", "from", "of", "at", "with", "behind", "against", "across", "down"})
+"""Words in front of `her back` that make it a part of somebody: not "bring her back"."""
 ALONE = {"him": "her", "hers": "his", "mrs": "mr", "mum": "dad", "mums": "dads", "ma'am": "sir"}
 """Words whose counterpart is that of another word, too."""
 VERBS = frozenset(
@@ -93,6 +95,8 @@ def _other(word: str, before: str, after: str, *, names: bool) -> str | None:
 
 def _owns(before: str, after: str) -> bool:
     """True where `her` says what belongs to somebody."""
+    if after == "back":
+        return before in IN_FRONT
     if not after or after in _words("no_noun"):
         return False
     return not (before in _words("cause") and after in _words("bare"))
