@@ -182,19 +182,33 @@ def name_of(step: Any) -> str:
 def count_created(rows: dict[str, list[Row]], result: StepResult, *, work: Work) -> None:
     """Count what a step created, each new row under its own source.
 
-    Where a step gives several reasons, they are counted for the whole. Raises AssertionError when a step made more or
-    fewer rows than it says: a bug of the step.
+    Where a step gives several reasons, and its rows do not say theirs (`details.mark`), they are counted for the whole.
+    Raises AssertionError when a step made more or fewer rows than it says: a bug of the step.
     """
     after = Counter(row.source for group in result.rows.values() for row in group)
     after.update(gone.row.source for gone in result.gone)
     after.subtract(Counter(row.source for group in rows.values() for row in group))
     if after.total() != sum(result.created.values()):
         raise AssertionError(f"a step made {after.total()} rows and says {result.created}")
+    made = created_rows(rows, result) if result.created else []
+    if Counter(reason for _row, reason in made) == Counter(result.created):
+        for row, reason in made:
+            work.ledger.create(row, reason)
+        return
     if len(result.created) > 1:
         work.ledger.created.update(result.created)
         return
     for source, count in (+after).items():
         work.ledger.sources[source].created.update(dict.fromkeys(result.created, count))
+
+
+def created_rows(rows: dict[str, list[Row]], result: StepResult) -> list[tuple[Row, str]]:
+    """Rows that are neither rows from before nor changed ones, each with its reason: the only one, or its mark."""
+    known = {id(row) for group in rows.values() for row in group} | {id(changed.after) for changed in result.changed}
+    made = [row for group in result.rows.values() for row in group if id(row) not in known]
+    if len(result.created) == 1:
+        return [(row, next(iter(result.created))) for row in made]
+    return [(row, row.details.get("mark", "")) for row in made]
 
 
 def note_conflicts(rows: dict[str, list[Row]], ledger: Ledger) -> None:

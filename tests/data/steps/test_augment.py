@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -140,6 +141,11 @@ def test_from_the_recipe_to_the_prepared_rows(tmp_path: Path, chat: ChatFormat) 
     receipt = version.receipt
     assert receipt.rows.balanced() and sum(receipt.rows.created.values()) == receipt.splits["train"] - 48 == 24
     assert all(reason.startswith("augment.") for reason in receipt.rows.created)
+    assert receipt.sources["rows.jsonl"].rows.created == receipt.rows.created
+    samples = json.loads((workspace_of(tmp_path).datasets / version.name / "samples.json").read_text())
+    assert (
+        set(samples) >= set(receipt.rows.created) and "problem number" in samples["augment.typos"][0]["before"].lower()
+    )
     dataset = open_dataset(workspace_of(tmp_path), version)
     marks = {
         split: sum(1 for at in range(len(dataset.split(split))) if dataset.split(split).row(at).details.get("mark"))
