@@ -16,7 +16,7 @@ from tunewright.app.project import Place, Project
 from tunewright.app.stage import Stage
 from tunewright.core import digest
 from tunewright.core.errors import UserError
-from tunewright.core.events import Emit, Note
+from tunewright.core.events import Emit
 from tunewright.core.nouns import DatasetVersion, Evaluation, Run, Verdict
 from tunewright.core.ports import Row
 from tunewright.core.workspace import Workspace
@@ -122,10 +122,10 @@ def of_run(project: Project, run: Run, *, base: Base, version: DatasetVersion, e
     )
 
 
-def measured_rows(project: Project, *, emit: Emit) -> Callable[[], Mapping[str, list[Row]]]:
+def measured_rows(project: Project, *, tell: Callable[[str], None]) -> Callable[[], Mapping[str, list[Row]]]:
     """What gives the rows of the recipe's suites that bring their own, by suite; read when first asked for.
 
-    Of a suite whose rows cannot be had here, a note says why.
+    `tell` gets a sentence of each suite whose rows cannot be had here.
     """
     found: dict[str, list[Row]] = {}
 
@@ -134,17 +134,17 @@ def measured_rows(project: Project, *, emit: Emit) -> Callable[[], Mapping[str, 
             room = room_of(project.folder, project.workspace)
             for suite in resolve.suites(project.recipe, labels=()):
                 if suite.own:
-                    found[suite.name] = _rows_of(suite, room, emit=emit)
+                    found[suite.name] = _rows_of(suite, room, tell=tell)
         return found
 
     return rows
 
 
-def _rows_of(suite: Any, room: Bench, *, emit: Emit) -> list[Row]:
+def _rows_of(suite: Any, room: Bench, *, tell: Callable[[str], None]) -> list[Row]:
     try:
         return suite.examples(room).rows()
     except NotMeasured as why:
-        emit(Note(text=f"Training rows are not compared with the suite {suite.name}: {why}."))
+        tell(f"Training rows are not compared with the suite {suite.name}: {why}.")
         return []
 
 

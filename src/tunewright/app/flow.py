@@ -49,6 +49,7 @@ def _prepare(project: Project, base: Base, *, emit: Emit) -> DatasetVersion:
     recipe, chat, loss_on = project.recipe, base.chat, project.recipe.objective.loss_on
     parts = resolve.data_parts(recipe.data)
     fetched = fetched_sources(project, parts, emit=emit)
+    unseen: list[str] = []
     context = Context(
         folder=project.folder,
         cache=project.workspace.cache,
@@ -58,7 +59,7 @@ def _prepare(project: Project, base: Base, *, emit: Emit) -> DatasetVersion:
         model_digest=base_model_digest(project, base),
         embedder=resolve.embedder,
         emit=emit,
-        measured=evaluating.measured_rows(project, emit=emit),
+        measured=evaluating.measured_rows(project, tell=unseen.append),
         writer=writing.opener(project.workspace.cache, emit=emit),
     )
     parents = parents_of(parts.steps, context)
@@ -71,6 +72,8 @@ def _prepare(project: Project, base: Base, *, emit: Emit) -> DatasetVersion:
         if recipe.objective.rows == "conversations":
             for note in probe(chat, loss_on=loss_on).notes:
                 emit(events.Note(text=note))
+        for text in unseen:
+            emit(events.Note(text=text))
         rows = recipe.objective.rows
         inputs = Inputs(chat, project.folder, loss_on, key, project.now(), rows, context, recipe.name, fetched)
         return prepare_data(recipe.data, parts, inputs=inputs, workspace=project.workspace, emit=emit)

@@ -17,7 +17,7 @@ class CounterfactualOptions(Block):
     attribute: Literal["gender"] = option(
         "gender", "What is swapped.", why="in English only gender can be swapped word by word"
     )
-    names: bool = option(True, "Also swap first names, by a list of 66 pairs.", why="else Mary is he")
+    names: bool = option(True, "Also swap first names, by a list of 67 pairs.", why="else Mary is he")
     careful: bool = option(
         True,
         "Leave out rows with a full name, which may be a real person's, and rows about one body, such as pregnancy.",
