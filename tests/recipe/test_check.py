@@ -41,7 +41,7 @@ def test_files_and_globs_are_seen_from_the_recipe(tmp_path: Path, name: str) -> 
     [
         ("train: no.jsonl", '4: data.train: no file is called "no.jsonl" here.'),
         ("train: {path: '*.csv'}", '4: data.train.path: no file is called "*.csv" here.'),
-        ("train: '.'", '4: data.train: "." is a folder.'),
+        ("train: '.'", '4: data.train: "." is a folder without a text file'),
         (
             "train: recipe.yaml",
             '4: data.train: the ending ".yaml" does not say the format. '

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from tunewright.recipe.fields import Options, option
 
 Name = Annotated[str, Field(min_length=1)]
+CASTS = ("text", "int", "float", "bool", "json")
+
+
+def _known_casts(value: Any) -> Any:
+    """Say which column has no such type; pydantic would speak of the mapping."""
+    for name, kind in cast("dict[Any, Any]", value).items() if isinstance(value, dict) else ():
+        if kind not in CASTS:
+            raise ValueError(f'"{name}" cannot be cast to "{kind}"; there is: {", ".join(CASTS)}.')
+    return value
 
 
 class JoinOptions(Options):
@@ -29,8 +38,12 @@ class MapOptions(Options):
 
     rename: dict[Name, Name] = option({}, "New names of columns, by their names in the data.", why="none")
     join: JoinOptions | None = option(None, "Columns of another file.", why="none")
-    cast: dict[Name, Literal["text", "int", "float", "bool", "json"]] = option(
-        {}, "Types of columns; a value that has no such form sets its row aside.", why="none: as the file has them"
+    cast: Annotated[dict[Name, Literal["text", "int", "float", "bool", "json"]], BeforeValidator(_known_casts)] = (
+        option(
+            {},
+            "Types of columns; a value that has no such form sets its row aside.",
+            why="none: as the file has them",
+        )
     )
     columns: dict[Name, str] = option(
         {}, "New columns, each a Jinja template over the others (`{{ title }}`).", why="none"

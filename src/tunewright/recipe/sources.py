@@ -9,9 +9,6 @@ from pydantic import Field, TypeAdapter, WrapValidator, field_serializer, model_
 from tunewright.recipe import remote
 from tunewright.recipe.fields import Options, option
 
-Scalar = str | int | float | bool
-Storage = dict[str, Scalar | dict[str, Scalar]]
-
 
 class SourceOptions(Options):
     """Files, a database, a store or a hub data set that rows come from."""
@@ -41,7 +38,7 @@ class SourceOptions(Options):
         why="none: the newest is looked up once and pinned by the copy",
         pattern="^[0-9a-f]{40}$",
     )
-    storage: Storage = option(
+    storage: dict[str, Any] = option(
         {},
         "Options of a store, as its fsspec file system takes them (`endpoint_url`, `anon`, ...).",
         why="none: keys come from the environment, as the store's own programs take them",
@@ -73,7 +70,7 @@ class SourceOptions(Options):
         return remote.without_secrets(path) if remote.store_of(path) else path
 
     @field_serializer("storage")
-    def _storage_without_secrets(self, storage: Storage) -> dict[str, Any]:
+    def _storage_without_secrets(self, storage: dict[str, Any]) -> dict[str, Any]:
         return remote.harmless(storage)
 
     def __repr__(self) -> str:

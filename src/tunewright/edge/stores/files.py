@@ -127,9 +127,11 @@ def found(system: Any, path: str, wanted: Wanted) -> list[str]:
 
 
 def status_of(error: BaseException) -> int | None:
-    """The HTTP status behind an error: 0 where there was no answer at all, None where no network was asked."""
+    """The HTTP status behind an error: 0 where there was no answer at all, None where a store says it is not there."""
     cause = error.__cause__
-    return None if cause is None else int(getattr(cause, "status", 0))
+    if cause is None or not (hasattr(cause, "status") or isinstance(cause, OSError)):
+        return None
+    return int(getattr(cause, "status", 0) or 0)
 
 
 def described(system: Any, name: str, *, top: str, wanted: Wanted) -> RemoteFile:
