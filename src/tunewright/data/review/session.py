@@ -36,6 +36,7 @@ class Review:
         if not self.queue:
             raise UserError(f"the split {split} has no row to review.", where="--split", do="Name another split.")
         self.decisions, self.token = decisions, token
+        self._known = {queued.origin: queued for queued in self.queue}
         self._rows, self._split, self._draw = dataset.split(split), split, draw
         self._clock = clock
         self._lock = threading.Lock()
@@ -71,8 +72,7 @@ class Review:
         """Take the rater's last decision about one of these rows back; the page is shown it again."""
         with self._lock:
             rater = self.decisions.rater(name)
-            known = {queued.origin for queued in self.queue}
-            last = next((origin for origin in reversed(rater.decisions) if origin in known), None)
+            last = next((origin for origin in reversed(rater.decisions) if origin in self._known), None)
             if last is not None:
                 self._undone[key_of(name)] = rater.decisions[last]
                 self.decisions.undo(name, last, time=self._clock())
@@ -100,9 +100,9 @@ class Review:
     def _next(self, rater: Rater) -> Queued | None:
         """The row of the rater's last undo, else the first of their order without a decision; None at the end."""
         undone = self._undone.get(key_of(rater.name))
-        waiting = [queued for queued in self._plan(rater) if queued.origin not in rater.decisions]
-        first = next((queued for queued in waiting if undone is not None and queued.origin == undone.origin), None)
-        return first or next(iter(waiting), None)
+        if undone is not None and undone.origin not in rater.decisions and undone.origin in self._known:
+            return self._known[undone.origin]
+        return next((queued for queued in self._plan(rater) if queued.origin not in rater.decisions), None)
 
     def _edited(self, queued: Queued, given: dict[str, Any], *, undone: Decision | None) -> str | None:
         """The new answer; None where it is what stands there already, but for an edit of the rater's own."""
@@ -119,10 +119,9 @@ class Review:
         return wanted
 
     def _state(self, rater: Rater) -> dict[str, Any]:
-        plan = self._plan(rater)
-        done = sum(queued.origin in rater.decisions for queued in plan)
+        done = sum(origin in self._known for origin in rater.decisions)
         queued = self._next(rater)
-        state: dict[str, Any] = {"rater": rater.name, "done": done, "total": len(plan), "row": None}
+        state: dict[str, Any] = {"rater": rater.name, "done": done, "total": len(self.queue), "row": None}
         if queued is None:
             return {**state, "finished": rater.finished, "summary": self._summary() if rater.finished else None}
         undone = self._undone.get(key_of(rater.name))
