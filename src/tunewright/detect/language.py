@@ -15,12 +15,16 @@ UNKNOWN = "unknown"
 LINE_ENDS = re.compile(r"[\n\r\x00]")
 NO_WORDS = re.compile(r"```.*?```|https?://\S+|<[^<>]{1,200}>|`[^`\n]{1,200}`", re.DOTALL)
 """What has no language: code in fences, addresses, tags."""
+TELLING = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]")
 CLOSE = {"nn": "no", "nb": "no", "yue": "zh", "wuu": "zh", "bs": "sh", "hr": "sh", "sr": "sh", "id": "ms"}
 """Languages that the model takes for one another; either is accepted where one of them is allowed."""
 
 
 class Language(NamedTuple):
-    """An ISO 639 code as fastText gives it, its probability, and how many letters were looked at."""
+    """An ISO 639 code as fastText gives it, its probability, and how many letters were looked at.
+
+    A sign of a script that few languages are written in (Han, Kana, Hangul, Thai, ...) counts as three.
+    """
 
     code: str
     score: float
@@ -30,7 +34,7 @@ class Language(NamedTuple):
 def language(text: str) -> Language:
     """The likeliest language of a text; `unknown` with score 0 for one without letters."""
     words = NO_WORDS.sub(" ", text)
-    letters = sum(map(str.isalpha, words))
+    letters = sum(map(str.isalpha, words)) + 2 * len(TELLING.findall(words))
     if not letters:
         return Language(UNKNOWN, 0.0, 0)
     found = _detector().detect(LINE_ENDS.sub(" ", words), model="lite", k=1)
