@@ -14,16 +14,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tunewright.app import comparing, evaluating, flow, sampling, talk
+from tunewright.app import comparing, evaluating, flow, openlineage, retained, sampling, talk
+from tunewright.app import datasets as _datasets
 from tunewright.app.comparing import TwoRuns
+from tunewright.app.datasets import Seen, Shelf, Shown
 from tunewright.app.flow import Outcome
-from tunewright.app.project import Project
+from tunewright.app.lineage import Traced
+from tunewright.app.project import Place, Project
 from tunewright.app.project import open_project as _open_project
 from tunewright.app.talk import Talk
 from tunewright.core.events import Emit, silent
 from tunewright.core.nouns import DatasetVersion, Evaluation, Run, SamplingSearch, Verdict
+from tunewright.core.workspace import Workspace
 from tunewright.data.dataset import Dataset
 from tunewright.data.dataset import open_dataset as _open_dataset
+from tunewright.data.diff import Difference
+from tunewright.data.retention import Tombstone
 
 __all__ = [
     "Outcome",
@@ -31,13 +37,20 @@ __all__ = [
     "Talk",
     "TwoRuns",
     "compare",
+    "datasets",
+    "diff_datasets",
     "evaluate",
+    "expire_datasets",
+    "export_openlineage",
+    "find_text",
     "gates",
     "open_dataset",
     "open_project",
     "open_talk",
     "prepare",
     "run",
+    "show_dataset",
+    "trace_row",
     "train",
     "tune_sampling",
 ]
@@ -57,7 +70,11 @@ def prepare(project: Project, *, emit: Emit = silent) -> DatasetVersion:
 
 
 def open_dataset(project: Project, version: DatasetVersion) -> Dataset:
-    """The rows of a version, as text, tokens and loss weights."""
+    """The rows of a version, as text, tokens and loss weights.
+
+    Raises UserError when its terms (`data.retention`) do not allow it today.
+    """
+    retained.check(project, version.name)
     return _open_dataset(project.workspace, version)
 
 
@@ -107,3 +124,45 @@ def run(project: Project, *, emit: Emit = silent) -> Outcome:
 def open_talk(project: Project, *, emit: Emit = silent) -> Talk:
     """The newest trained model of a project, ready to answer."""
     return talk.open_talk(project, emit)
+
+
+def datasets(home: Project | str | Path) -> Shelf:
+    """Every data set of a workspace, the newest first, with the runs on it. `home`: its folder, or a project."""
+    return _datasets.shelf(_place(home).workspace)
+
+
+def show_dataset(home: Project | str | Path, name: str) -> Shown:
+    """One data set in full, by the first characters of its name or the name of its recipe."""
+    return _datasets.show(_place(home).workspace, name)
+
+
+def diff_datasets(home: Project | str | Path, a: str, b: str, *, examples: int = 5) -> Difference:
+    """Rows added, removed and changed from data set `a` to `b`, and their numbers side by side."""
+    return _datasets.diff(_place(home).workspace, a, b, examples=examples)
+
+
+def trace_row(home: Project | str | Path, row: str, *, names: Sequence[str] = ()) -> list[Traced]:
+    """The way of a row, an id or `file:line`, through data sets (all, or those named) to the runs that met it."""
+    return _datasets.trace(_place(home).workspace, row, names=names)
+
+
+def find_text(home: Project | str | Path, text: str, *, names: Sequence[str] = (), limit: int = 20) -> Seen:
+    """Which data sets hold a text, and which runs and models saw it; at most `limit` rows of each are listed."""
+    return _datasets.find(_place(home).workspace, text, names=names, limit=limit)
+
+
+def export_openlineage(home: Project | str | Path, file: str | Path) -> int:
+    """Write OpenLineage events of every preparation and run as JSON Lines; returns how many."""
+    return openlineage.export(_place(home).workspace, Path(file))
+
+
+def expire_datasets(home: Project | str | Path, *, names: Sequence[str] = ()) -> list[Tombstone]:
+    """Delete the data sets (all, or those named) whose last day is over; returns what is left of each."""
+    return _datasets.expire(_place(home), names=names)
+
+
+def _place(home: Project | str | Path) -> Place:
+    """Where a workspace lies, and the clock that goes with it."""
+    if isinstance(home, Project):
+        return Place(home.workspace, home.clock)
+    return Place(Workspace(Path(home).expanduser().resolve()))

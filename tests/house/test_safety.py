@@ -16,6 +16,7 @@ TEXT_FILES = {".py", ".html", ".jinja", ".j2", ".css", ".js", ".json", ".yaml", 
 NOT_A_CONNECTION = {
     "www.w3.org": "the name of an XML or JSON vocabulary",
     "json-schema.org": "the name of a vocabulary",
+    "openlineage.io": "the name of the schema that a facet keeps to",
 }
 PROGRAMS = {"models/convert.py": "runs as a process of its own; its standard error is how it says no"}
 HOST = re.compile(r"(?:https?|wss?|ftp)://(?!\$|\{|%)([A-Za-z0-9.\-\[\]:]+)")

@@ -112,7 +112,7 @@ def _dataset(name: str, *, receipt: dict[str, int]) -> dict[str, Any]:
         "version": _facet("DatasetVersion", "1-0-1", datasetVersion=name),
     }
     if receipt:
-        facets["dataQualityMetrics"] = _facet("DataQualityMetrics", "1-0-0", **_rows(sum(receipt.values())))
+        facets["dataQualityMetrics"] = _facet("DataQualityMetrics", "1-0-1", **_rows(sum(receipt.values())))
     return {"namespace": NAMESPACE, "name": f"datasets/{name}", "facets": facets}
 
 

@@ -18,8 +18,10 @@ from tunewright.data.fates import differs_at, excerpt
 from tunewright.data.rows import SPLITS
 from tunewright.data.scan import blocks
 from tunewright.data.search import texts_of
+from tunewright.detect.language import language
 
 EXAMPLES = 5
+LOOKED_AT = 500
 ALIKE = 0.3
 """Least share of common words (Jaccard) of rows that stand on one line of a file whose content is another now."""
 WORD = re.compile(r"\w+")
@@ -67,6 +69,8 @@ class Difference:
     options: dict[str, tuple[object, object]] = field(default_factory=dict)
     statistics: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)
     labels: dict[str, tuple[int, int]] = field(default_factory=dict)
+    languages: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Of the rows that were looked at, at most `LOOKED_AT` of each data set, evenly taken."""
     examples: dict[str, list[Example]] = field(default_factory=dict)
 
 
@@ -85,6 +89,8 @@ def compare(a: Entry, b: Entry, *, examples: int = EXAMPLES) -> Difference:
     left_numbers, right_numbers = statistics(a.folder, before), statistics(b.folder, after)
     found.statistics = {name: (left_numbers.get(name), right_numbers.get(name)) for name in left_numbers}
     found.labels = labels(before, after)
+    counts = languages(a.folder, before), languages(b.folder, after)
+    found.languages = {code: (counts[0][code], counts[1][code]) for code in sorted({*counts[0], *counts[1]})}
     found.examples = {
         "changed": _examples(a.folder, b.folder, pairs[:examples]),
         "added": _examples(a.folder, b.folder, [(None, each) for each in new[:examples]]),
@@ -194,17 +200,21 @@ def _jaccard(a: frozenset[int], b: frozenset[int]) -> float:
     return len(a & b) / len(a | b) if a or b else 1.0
 
 
-def _texts(folder: Path, rows: Sequence[At]) -> Iterator[tuple[At, str]]:
-    """The texts of some rows; blocks without any of them are not parsed."""
+def _texts(folder: Path, rows: Iterable[At]) -> Iterator[tuple[At, str]]:
+    """The texts of some rows; others are not parsed."""
+    wanted = {(each.split, each.index): each for each in rows}
     for split in SPLITS:
-        wanted = {each.index: each for each in rows if each.split == split}
-        if not wanted:
-            continue
-        for begin, block in blocks(folder / f"{split}.parquet", TEXTS):
-            inside = [index for index in range(begin, begin + block.num_rows) if index in wanted]
-            for index in inside:
-                row = block.slice(index - begin, 1).to_pylist()[0]
-                yield wanted[index], "\n".join(texts_of(row))
+        for index, text in _at_indices(folder, split, frozenset(at for of, at in wanted if of == split)):
+            yield wanted[split, index], text
+
+
+def _at_indices(folder: Path, split: str, wanted: frozenset[int]) -> Iterator[tuple[int, str]]:
+    if not wanted:
+        return
+    for begin, block in blocks(folder / f"{split}.parquet", TEXTS):
+        for index in range(begin, begin + block.num_rows):
+            if index in wanted:
+                yield index, "\n".join(texts_of(block.slice(index - begin, 1).to_pylist()[0]))
 
 
 def _examples(a: Path, b: Path, pairs: Sequence[tuple[At | None, At | None]]) -> list[Example]:
@@ -260,3 +270,14 @@ def labels(a: DatasetVersion, b: DatasetVersion) -> dict[str, tuple[int, int]]:
     """Rows of each label over all splits."""
     counts: list[Mapping[str, int]] = [sum(map(Counter, each.receipt.labels.values()), Counter()) for each in (a, b)]
     return {name: (counts[0].get(name, 0), counts[1].get(name, 0)) for name in sorted({*counts[0], *counts[1]})}
+
+
+def languages(folder: Path, version: DatasetVersion) -> Counter[str]:
+    """Rows by language, of the rows that are looked at."""
+    rows = sum(version.receipt.splits.get(split, 0) for split in SPLITS)
+    stride = max(1, -(-rows // LOOKED_AT))
+    found: Counter[str] = Counter()
+    for split in SPLITS:
+        wanted = frozenset(range(0, version.receipt.splits.get(split, 0), stride))
+        found.update(language(text).code for _index, text in _at_indices(folder, split, wanted))
+    return found

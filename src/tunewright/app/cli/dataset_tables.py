@@ -80,7 +80,7 @@ def shown(found: Shown) -> None:
     if entry.tombstone is not None:
         expired([entry.tombstone])
     if found.damage:
-        tables.console().print(Text(clean(f"DAMAGED: {found.damage}"), style="red"))
+        tables.console().print(Text(clean(f"DAMAGED: {found.damage}"), style="red"), soft_wrap=True)
     if version is not None:
         tables.receipt(version)
         facts = {
@@ -96,7 +96,7 @@ def shown(found: Shown) -> None:
     if entry.terms is not None:
         _pairs("Retention", {name: _text(value) for name, value in entry.terms.model_dump().items()})
     if found.checklist is not None:
-        _pairs("Checklist", {"found": short(json.dumps(found.checklist, ensure_ascii=False), 400)})
+        _checklist(found.checklist)
     _pairs("Files", {name: f"{count:,} bytes" for name, count in found.files.items()})
     _uses(found.listed.uses)
 
@@ -133,6 +133,15 @@ def _steps(steps: Sequence[Mapping[str, Any]]) -> None:
     )
 
 
+def _checklist(found: Any) -> None:
+    """Rules by name with what became of each; whatever else the file holds is shown as it stands."""
+    if isinstance(found, list) and all(isinstance(each, dict) and "name" in each for each in found):
+        rest = [{name: value for name, value in each.items() if name != "name"} for each in found]
+        _pairs("Checklist", {str(each["name"]): short(_text(more)) for each, more in zip(found, rest, strict=True)})
+    else:
+        _pairs("Checklist", {"found": short(_text(found), 400)})
+
+
 def _uses(uses: Sequence[Use]) -> None:
     if not uses:
         out.say("No run has used it.")
@@ -159,6 +168,8 @@ def difference(found: Difference) -> None:
     numbers = tables.grid("Numbers", "", "A", "B")
     for name, values in {**found.statistics, **found.labels}.items():
         numbers.add_row(clean(name), *("" if value is None else f"{value:,.0f}" for value in values))
+    for code, counts in found.languages.items():
+        numbers.add_row(f"language {clean(code)} (of rows looked at)", *(f"{count:,}" for count in counts))
     tables.console().print(numbers)
     _made(found.options)
     for kind, examples in found.examples.items():
