@@ -37,7 +37,7 @@ class Options(Part):
     least_letters: int = option(
         20,
         "Fewer letters than these are unsure, whatever the model says.",
-        why="measured: below it one in seven known languages is wrong, above it one in 35 (docs/how-to/data-quality.md)",
+        why="measured: of shorter texts one in seven is taken for another language, of longer ones one in 35",
         unit="characters",
         ge=0,
     )
