@@ -136,8 +136,10 @@ def _sources(canvas: Canvas, sources: dict[str, int]) -> None:
 
 def _stage(canvas: Canvas, stage: Stage) -> None:
     """What one step does, and the bar of what it leaves."""
-    lost = _sides(stage.lost)
-    made = [Side(f"created: {words(one.reason)}", one.rows, FATE_COLOURS["created"]) for one in stage.created]
+    lost = _sides(stage)
+    made = [
+        Side(f"created: {within(stage.name, one.reason)}", one.rows, FATE_COLOURS["created"]) for one in stage.created
+    ]
     made = made[:MOST_LINES]
     height = max(30.0, 16 + LINE * (len(lost) + len(made)))
     gone = sum(one.rows for one in stage.lost)
@@ -154,8 +156,9 @@ def _stage(canvas: Canvas, stage: Stage) -> None:
     canvas.level(stage.after, "")
 
 
-def _sides(losses: Sequence[Loss]) -> list[Side]:
-    sides = [Side(_loss(one), one.rows, FATE_COLOURS.get(one.fate, "second")) for one in losses]
+def _sides(stage: Stage) -> list[Side]:
+    losses = stage.lost
+    sides = [Side(_loss(stage, one), one.rows, FATE_COLOURS.get(one.fate, "second")) for one in losses]
     if len(sides) > MOST_LINES:
         rest = losses[MOST_LINES - 1 :]
         sides = [
@@ -165,8 +168,8 @@ def _sides(losses: Sequence[Loss]) -> list[Side]:
     return sides
 
 
-def _loss(one: Loss) -> str:
-    return words(one.reason) if one.fate != "quarantined" else f"set aside: {words(one.reason)}"
+def _loss(stage: Stage, one: Loss) -> str:
+    return within(stage.name, one.reason) if one.fate != "quarantined" else f"set aside: {words(one.reason)}"
 
 
 def _splits(canvas: Canvas, splits: dict[str, int], *, rows: int, examples: str) -> None:
@@ -188,6 +191,11 @@ def _splits(canvas: Canvas, splits: dict[str, int], *, rows: int, examples: str)
         right -= width
     canvas.parts.append(text((0, canvas.y + 26), "divided"))
     canvas.y += 16 + LINE * len(sides)
+
+
+def within(step: str, reason: str) -> str:
+    """A reason in words where its step is named beside it."""
+    return words(reason.removeprefix(f"{step}."))
 
 
 def words(name: str) -> str:

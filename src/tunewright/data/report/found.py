@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tunewright.data.fates import SAMPLES_NAME
-from tunewright.data.report.marked import Piece, marked, visible
+from tunewright.data.report.marked import Piece, marked, together, visible
 
 CLUSTERS, CHECKLIST, QUARANTINE = "clusters.json", "checklist.json", "quarantine.jsonl"
 MOST_CLUSTERS, MOST_ROWS, MOST_EXAMPLES, MOST_SET_ASIDE = 20, 5, 5, 20
@@ -73,7 +73,7 @@ def clusters(folder: Path) -> list[Cluster]:
 
 
 def _cluster(one: Mapping[str, Any]) -> Cluster:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "place": f"{row.get('source', '')}:{row.get('line', '')}",
             "text": cut(visible(str(row.get("text", "")))),
@@ -81,6 +81,8 @@ def _cluster(one: Mapping[str, Any]) -> Cluster:
         }
         for row in one["rows"][:MOST_ROWS]
     ]
+    for row in rows:
+        row["pieces"] = together(rows[0]["text"], row["text"])
     own = [row["similarity"] for row in rows[1:] if isinstance(row["similarity"], int | float)]
     similarity = one.get("similarity", min(own) if own else None)
     told = f"{similarity:.2f}" if isinstance(similarity, int | float) else ""

@@ -19,15 +19,21 @@ class Piece(NamedTuple):
 
 def marked(before: str, after: str) -> tuple[list[Piece], list[Piece]]:
     """Both texts in pieces, each with the marks of what the other one lacks; long texts only up to a limit."""
+    pieces = together(before, after)
+    return [one for one in pieces if one.kind != "after"], [one for one in pieces if one.kind != "before"]
+
+
+def together(before: str, after: str) -> list[Piece]:
+    """Both texts as one: what they share, and where they differ first what stood before, then what stands after."""
     old, new = PIECES.findall(before[:MOST_LETTERS]), PIECES.findall(after[:MOST_LETTERS])
-    first: list[Piece] = []
-    second: list[Piece] = []
+    found: list[Piece] = []
     for kind, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if b > a:
-            first.append(Piece("same" if kind == "equal" else "before", "".join(old[a:b])))
-        if d > c:
-            second.append(Piece("same" if kind == "equal" else "after", "".join(new[c:d])))
-    return first, second
+        if kind == "equal":
+            found.append(Piece("same", "".join(old[a:b])))
+            continue
+        found += [Piece("before", "".join(old[a:b]))] if b > a else []
+        found += [Piece("after", "".join(new[c:d]))] if d > c else []
+    return found
 
 
 def visible(text: str) -> str:

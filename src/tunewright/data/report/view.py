@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from tunewright.core.nouns import DatasetVersion
 from tunewright.data.report import charts, found
 from tunewright.data.report.fates import TITLES, SourceFates, Stage, flow, source_fates
-from tunewright.data.report.flow_chart import flow_chart, words
+from tunewright.data.report.flow_chart import flow_chart, within, words
 from tunewright.data.report.statistics import PARTS, Statistics, statistics
 from tunewright.data.report.svg import Words, share
 
@@ -62,6 +62,7 @@ def view_of(looked: Looked, folder: Path, *, title: str, command: str) -> dict[s
         "set_aside": found.set_aside(folder),
         "windows": version.shape == DOCUMENTS,
         "titles": TITLES,
+        "within": within,
         "words": words,
         "share": share,
     }
