@@ -103,6 +103,19 @@ def test_private_rows_show_no_text_and_a_megabyte_is_cut(tmp_path: Path) -> None
     assert len(page) < 200_000
 
 
+def test_what_steps_saw_before_private_text_was_hidden_is_not_shown(tmp_path: Path) -> None:
+    version = folder_of(tmp_path / "d", many(4))
+    secret = {"source": "a", "line": 1, "before": "Call 555-0199", "after": "Call  555-0199"}
+    (tmp_path / "d" / "samples.json").write_text(json.dumps({"clean.white_space": [secret]}))
+    row = {"source": "a", "line": 1, "text": "Call 555-0199"}
+    (tmp_path / "d" / "clusters.json").write_text(json.dumps([{"rows": [row, row], "similarity": 1.0}]))
+    for steps, shown in ((["clean", "near_duplicates", "personal_data"], 0), (["clean", "near_duplicates"], 1)):
+        path = tmp_path / f"{shown}.html"
+        write_report(path, tmp_path / "d", version=version, told=Told("T", "c", steps))
+        assert ("0199" in path.read_text()) is bool(shown)
+        assert "0199" not in path.with_suffix(".md").read_text()
+
+
 @pytest.mark.parametrize("damage", ["{", "null", '{"a": 1}', "[1, {}]", '[{"rows": []}]'])
 def test_files_of_steps_that_are_damaged_are_left_out(tmp_path: Path, damage: str) -> None:
     version = folder_of(tmp_path / "d", many(10))

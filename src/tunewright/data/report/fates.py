@@ -18,6 +18,8 @@ from tunewright.data.overlong import NO_ANSWER_LEFT, NOTHING_TO_TRAIN, OVERLONG,
 
 READING, ENCODING = "reading", "encoding"
 TITLES = {READING: "reading, checking", ENCODING: "encoding"}
+HIDING = ("personal_data",)
+"""Steps after which texts hold nothing private any more."""
 OF_ENCODING = {OVERLONG, NO_ANSWER_LEFT, NOTHING_TO_TRAIN, PART_WITHOUT_ANSWER, "overlong_split"}
 STEP_OF = {
     MARK: "canaries",
@@ -66,6 +68,13 @@ def stage_of(reason: str, steps: Sequence[str]) -> str:
     if head in steps:
         return head
     return STEP_OF.get(head) or next((step for step in steps if head.startswith(f"{step}_")), head)
+
+
+def too_early(step: str, steps: Sequence[str]) -> bool:
+    """True for a step that stands before one that hides private text: what it saw is not for a report."""
+    order = [READING, *steps]
+    hiding = [order.index(name) for name in HIDING if name in order]
+    return bool(hiding) and step in order and order.index(step) < min(hiding)
 
 
 def source_fates(folder: Path, receipt: Receipt, *, steps: Sequence[str]) -> dict[str, SourceFates]:

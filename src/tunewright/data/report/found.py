@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tunewright.data.fates import SAMPLES_NAME
+from tunewright.data.report.fates import stage_of, too_early
 from tunewright.data.report.marked import Piece, marked, together, visible
 
 CLUSTERS, CHECKLIST, QUARANTINE = "clusters.json", "checklist.json", "quarantine.jsonl"
@@ -45,15 +46,20 @@ class SetAside(NamedTuple):
     detail: str
 
 
-def examples(folder: Path) -> dict[str, list[Example]]:
-    """Examples of each reason."""
+def examples(folder: Path, *, steps: Sequence[str]) -> dict[str, list[Example]]:
+    """Examples of each reason; without text where a later step hides what is private."""
     samples = read(folder / SAMPLES_NAME)
     if not isinstance(samples, Mapping):
         return {}
-    return {reason: [_example(one) for one in some[:MOST_EXAMPLES]] for reason, some in sorted(samples.items())}
+    return {
+        reason: [_example(one, hidden=too_early(stage_of(reason, steps), steps)) for one in some[:MOST_EXAMPLES]]
+        for reason, some in sorted(samples.items())
+    }
 
 
-def _example(one: Mapping[str, Any]) -> Example:
+def _example(one: Mapping[str, Any], *, hidden: bool) -> Example:
+    if hidden:
+        return Example(str(one.get("source", "")), int(one.get("line", 0)), None, None)
     before, after = (visible(text) if isinstance(text := one.get(key), str) else None for key in ("before", "after"))
     place = str(one.get("source", "")), int(one.get("line", 0))
     if before is not None and after is not None:
@@ -62,8 +68,13 @@ def _example(one: Mapping[str, Any]) -> Example:
     return Example(*place, *alone)
 
 
-def clusters(folder: Path) -> list[Cluster]:
-    """The largest clusters of near duplicates: of `clusters.json`, else of what the step itself reported."""
+def clusters(folder: Path, *, steps: Sequence[str]) -> list[Cluster]:
+    """The largest clusters of near duplicates: of `clusters.json`, else of what the step itself reported.
+
+    None where a later step hides what is private: texts of clusters are from before it.
+    """
+    if too_early("near_duplicates", steps):
+        return []
     found = read(folder / CLUSTERS)
     if found is None:
         report = read(folder / "report-near_duplicates.json")

@@ -27,17 +27,18 @@ class Looked(NamedTuple):
     sources: dict[str, SourceFates]
     stages: list[Stage]
     statistics: Statistics
+    steps: Sequence[str]
 
 
 def look(folder: Path, version: DatasetVersion, *, steps: Sequence[str]) -> Looked:
     """Everything that is counted, in one pass over the files; `steps` are those of the recipe, in order."""
     sources = source_fates(folder, version.receipt, steps=steps)
-    return Looked(version, sources, flow(version.receipt, sources, steps=steps), statistics(folder))
+    return Looked(version, sources, flow(version.receipt, sources, steps=steps), statistics(folder), steps)
 
 
 def view_of(looked: Looked, folder: Path, *, title: str, command: str) -> dict[str, Any]:
     """What the templates show."""
-    version, known = looked.version, looked.statistics
+    version, known, steps = looked.version, looked.statistics, looked.steps
     listed = sorted(looked.sources.items(), key=lambda pair: (-pair[1].rows_in, pair[0]))
     return {
         "title": title,
@@ -56,8 +57,8 @@ def view_of(looked: Looked, folder: Path, *, title: str, command: str) -> dict[s
         "variety": _variety(known),
         "forms": _forms(known),
         "checklist": found.checklist(folder),
-        "clusters": found.clusters(folder),
-        "examples": found.examples(folder),
+        "clusters": found.clusters(folder, steps=steps),
+        "examples": found.examples(folder, steps=steps),
         "reports": found.step_reports(folder),
         "set_aside": found.set_aside(folder),
         "windows": version.shape == DOCUMENTS,
