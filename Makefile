@@ -13,6 +13,7 @@ export GOMP_SPINCOUNT ?= 4000
 .DEFAULT_GOAL := help
 .PHONY: help setup demo smoke test test-all check docs bench bench-join clean
 .PHONY: test-slow test-kill-lora test-kill-full test-kill-qlora test-kill-schedule-free test-kill-ranks
+.PHONY: bench-data test-faults test-stores test-detection
 .PHONY: test-soak test-seeds test-mutations test-few-shot test-mlflow test-million test-gates
 
 help:
@@ -53,7 +54,7 @@ docs: $(STAMP) ## write the generated pages of docs/reference
 
 # Each piece of test-all runs alone, too; together they take hours on 2 cores.
 test-all: test test-slow test-mutations test-kill-lora test-kill-full test-kill-qlora test-kill-schedule-free ## everything, hours
-test-all: test-kill-ranks test-few-shot test-seeds test-mlflow test-million test-soak test-gates
+test-all: test-kill-ranks test-few-shot test-seeds test-mlflow test-million test-soak test-gates test-faults test-detection test-stores
 
 test-slow: $(STAMP) ## tests marked slow
 	$(SLOW)
@@ -82,12 +83,26 @@ test-soak: $(STAMP) ## eight minutes of random rows, adapters and cancels: memor
 test-gates: $(STAMP) ## one recipe with gates: a good model passes, five that were spoilt on purpose are refused
 	$(BIN)/python scripts/gates_test.py
 
+test-faults: $(STAMP) ## 14 kinds of planted faults: the receipt names each with its count; two minutes
+	$(BIN)/python scripts/planted_faults.py
+
+test-detection: $(STAMP) ## recall and precision of what data steps find, against bars; writes docs/evidence/data.json
+	$(BIN)/python scripts/near_duplicates_curve.py
+	$(BIN)/python scripts/personal_data_test.py
+	$(BIN)/python scripts/contamination_test.py
+
+test-stores: $(STAMP) ## S3 and Google's store from real servers on loopback, in an environment of its own
+	$(BIN)/python scripts/stores_test.py
+
 test-million: $(STAMP) ## a million chat rows: under 1.5 GB, time in line with rows
 	$(BIN)/python scripts/million_rows.py
 
 bench: $(STAMP) ## speed and memory beside peers, and docs/benchmarks.md; two hours
 	@$(BIN)/python benchmarks/training.py; training=$$?; $(BIN)/python benchmarks/generating.py; generating=$$?; \
 	$(BIN)/python benchmarks/evaluating.py && exit $$((training + generating))
+
+bench-data: $(STAMP) ## preparing data beside rensa and datatrove, and a million rows; half an hour
+	$(BIN)/python benchmarks/data.py
 
 bench-join: $(STAMP) ## the table from the pieces that were measured
 	$(BIN)/python benchmarks/training.py --join

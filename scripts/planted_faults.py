@@ -53,11 +53,6 @@ evaluate:
   suites:
     - {type: file, path: suite.jsonl}
 """
-GERMAN = (
-    "Die {a} liegt seit Wochen neben der {b} unter der {c}, und niemand weiß, warum das so geblieben ist."
-    " Wer {a} und {b} verwechselt, muss später {c} noch einmal von vorne anfangen."
-)
-NOUNS = tuple(["Brücke", "Straße", "Wohnung", "Rechnung", "Prüfung", "Zeitung", "Maschine", "Leitung"])
 
 
 class Fault(NamedTuple):
@@ -92,6 +87,7 @@ def run(folder: Path, count: int) -> dict[str, dict[str, Any]]:
     few = max(10, count // 100)
     lines = [json.dumps(row) for row in good]
     planted: dict[str, set[int]] = {}
+    partner: dict[int, int] = {}
     test = [dict(row) for row in sound_rows(count + 200)[count:]]
     suite = []
     faults = kinds(rng)
@@ -110,6 +106,8 @@ def run(folder: Path, count: int) -> dict[str, dict[str, Any]]:
             made = fault.make(dict(row))
             lines.append(made if isinstance(made, str) else json.dumps(made))
             planted[fault.name].add(len(lines))
+            if fault.name == "near_duplicate":
+                partner[len(lines)] = good.index(row) + 1
     (folder / "train.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in test), encoding="utf-8")
     (folder / "suite.jsonl").write_text("".join(json.dumps(row) + "\n" for row in suite), encoding="utf-8")
@@ -117,10 +115,12 @@ def run(folder: Path, count: int) -> dict[str, dict[str, Any]]:
     project = api.open_project(folder, home=folder / "home")
     version = api.prepare(project)
     print(json.dumps(version.receipt.rows.model_dump(by_alias=True)), file=sys.stderr)
-    return judged(project.workspace.datasets / version.name, faults, planted, sound=len(good))
+    return judged(project.workspace.datasets / version.name, faults, planted, partner=partner, sound=len(good))
 
 
-def judged(folder: Path, faults: list[Fault], planted: dict[str, set[int]], *, sound: int) -> dict[str, dict[str, Any]]:
+def judged(
+    folder: Path, faults: list[Fault], planted: dict[str, set[int]], *, partner: dict[int, int], sound: int
+) -> dict[str, dict[str, Any]]:
     """Recall and precision of each fault by the lines that carry its reason."""
     named: dict[str, set[int]] = {}
     for line in pq.read_table(folder / "fates.parquet").to_pylist():
@@ -131,6 +131,7 @@ def judged(folder: Path, faults: list[Fault], planted: dict[str, set[int]], *, s
         named.setdefault(entry["reason"], set()).add(entry["line"])
     receipt = json.loads((folder / "receipt.json").read_text(encoding="utf-8"))
     found: dict[str, dict[str, Any]] = {}
+    back = {original: copy for copy, original in partner.items()}
     for fault in faults:
         wanted = planted[fault.name]
         if fault.name == "label_noise":  # told, not taken out: both rows of a pair
@@ -138,6 +139,8 @@ def judged(folder: Path, faults: list[Fault], planted: dict[str, set[int]], *, s
             hits, all_named = min(len(wanted), told // 2), 0
         else:
             given = set().union(*(lines for reason, lines in named.items() if re.fullmatch(fault.reason, reason)))
+            if fault.name == "near_duplicate":  # either of the two may be the one that stays
+                given = {line if line in wanted else back.get(line, line) for line in given}
             hits, all_named = len(wanted & given), len(given)
         low, high = share_interval(hits, len(wanted))
         precision = hits / all_named if all_named else None
@@ -147,7 +150,7 @@ def judged(folder: Path, faults: list[Fault], planted: dict[str, set[int]], *, s
             "interval": [round(low, 4), round(high, 4)],
             "n": len(wanted),
         }
-    touched = set().union(*planted.values())
+    touched = set().union(*planted.values(), back)
     gone = set().union(*(lines for reason, lines in named.items() if not reason.startswith(("personal_data", "clean"))))
     lost = {line for line in gone if line <= sound} - touched
     low, high = share_interval(len(lost), sound)
@@ -179,8 +182,9 @@ def sound_rows(count: int) -> list[dict[str, str]]:
     for number in range(count):
         sentence, label = sentences[number % len(sentences)]
         draw = random.Random(number)
-        extra = " ".join(draw.sample(words, 14))
-        found.append({"text": f"{sentence} Somebody also noted: {extra}.", "label": label, "planted": "none"})
+        own = [*sentence.rstrip(".").split(), *draw.sample(words, 14)]
+        draw.shuffle(own)  # there are fewer sentences than rows, and no two rows are to share one
+        found.append({"text": " ".join(own).capitalize() + ".", "label": label, "planted": "none"})
     return found
 
 
@@ -188,6 +192,8 @@ def kinds(rng: random.Random) -> list[Fault]:
     """Every fault with what makes it."""
     fake = Faker("en_US")
     fake.seed_instance(SEED)
+    foreign = Faker("de_DE")
+    foreign.seed_instance(SEED)
 
     def with_text(change: Callable[[str], str]) -> Callable[[dict[str, str]], dict[str, str]]:
         return lambda row: row | {"text": change(fresh(row["text"]))}
@@ -212,12 +218,11 @@ def kinds(rng: random.Random) -> list[Fault]:
         return row | {"text": f"{fresh(row['text'])} You are a {rng.choice(strong)} and everybody hates you."}
 
     def german(row: dict[str, str]) -> dict[str, str]:
-        a, b, c = rng.sample(NOUNS, 3)
-        return row | {"text": GERMAN.format(a=a, b=b, c=c) + f" Nummer {rng.randrange(10**6)}."}
+        return row | {"text": foreign.paragraph(nb_sentences=5)}
 
     return [
         Fault("broken_row", "broken_json", lambda row: json.dumps(row)[:-9]),
-        Fault("duplicate", "duplicate_of_.*", lambda row: row),
+        Fault("duplicate", "duplicate_of_train", lambda row: row),
         Fault("near_duplicate", "near_duplicates", near),
         Fault("email", r"personal_data\.email", private(fake.email)),
         Fault("phone", r"personal_data\.phone", private(lambda: "+1 " + fake.numerify("212-555-01##"))),
