@@ -136,9 +136,9 @@ def show_dataset(home: Project | str | Path, name: str) -> Shown:
     return _datasets.show(_place(home).workspace, name)
 
 
-def diff_datasets(home: Project | str | Path, a: str, b: str, *, examples: int = 5) -> Difference:
+def diff_datasets(home: Project | str | Path, *, a: str, b: str, examples: int = 5) -> Difference:
     """Rows added, removed and changed from data set `a` to `b`, and their numbers side by side."""
-    return _datasets.diff(_place(home).workspace, a, b, examples=examples)
+    return _datasets.diff(_place(home).workspace, a=a, b=b, examples=examples)
 
 
 def trace_row(home: Project | str | Path, row: str, *, names: Sequence[str] = ()) -> list[Traced]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tunewright import api
 from tunewright.app import datasets, flow, lineage
 from tunewright.app.project import Place, Project, open_project
 from tunewright.app.retained import user_of
@@ -98,6 +99,8 @@ def test_a_run_that_ended_early_has_not_met_every_row(done: tuple[Project, flow.
     short = outcome.run.model_copy(update={"steps": 2})
     met = [index for index in range(rows) if lineage.steps_with(short, index, rows=rows)]
     assert len(met) == 16
+    as_given = short.model_copy(update={"used": {**short.used, "order": "as_given"}})
+    assert [index for index in range(rows) if lineage.steps_with(as_given, index, rows=rows)] == list(range(16))
     assert project.workspace.records("runs", Run) == [outcome.run]
 
 
@@ -192,7 +195,7 @@ def test_expiry_deletes_refuses_and_tells_what_remains(own: Project) -> None:
     assert (listed.entry.whole, listed.recipes, len(listed.uses)) == (False, ("letters",), 1)
     assert datasets.find(own.workspace, "thing").unread == {stone.name: "deleted: it was to be used until 2029-12-31"}
     with pytest.raises(UserError, match="is deleted since"):
-        datasets.diff(own.workspace, stone.name, stone.name, examples=1)
+        datasets.diff(own.workspace, a=stone.name, b=stone.name, examples=1)
     assert datasets.show(own.workspace, stone.name).listed.entry.tombstone == stone
     assert own.workspace.records("evaluations", Evaluation) == [outcome.evaluation]
 
@@ -201,3 +204,18 @@ def test_what_is_named_and_not_due_is_refused(own: Project) -> None:
     (one,) = datasets.shelf(own.workspace).listed
     with pytest.raises(UserError, match="does not expire: it may be used until 2029-12-31"):
         datasets.expire(Place(own.workspace), names=[one.entry.name[:12]])
+
+
+def test_the_same_from_python(done: tuple[Project, flow.Outcome], tmp_path: Path) -> None:
+    project, outcome = done
+    name = outcome.dataset.name[:12]
+    assert api.datasets(project) == api.datasets(project.workspace.home) == datasets.shelf(project.workspace)
+    assert api.show_dataset(project, name).damage == ""
+    assert api.diff_datasets(project, a=name, b=name).same == 60
+    assert api.trace_row(project, "rows.jsonl:1", names=[name])[0].dataset == outcome.dataset.name
+    assert api.find_text(project, "of the house", limit=3).found[0].count == 60
+    assert api.export_openlineage(project, tmp_path / "events.jsonl") == 2
+    assert api.expire_datasets(project) == []
+    assert len(api.open_dataset(project, outcome.dataset).split("train")) == 48
+    with pytest.raises(UserError, match="until 2029-12-31"):
+        api.open_dataset(replace(project, clock=lambda: AFTER), outcome.dataset)

@@ -45,7 +45,7 @@ CLASSES = classes()
 
 
 def read(kind: Any, value: Any) -> Any:
-    """A value as a type says: no key that it does not have, none missing, no other type. Raises TypeError, ValueError."""
+    """A value as a type says: no unknown key, none missing, no other type. Raises TypeError and ValueError."""
     origin, inside = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Union or type(kind).__name__ == "UnionType":
         options = [one for one in inside if one is not type(None)]

@@ -156,7 +156,7 @@ def test_preparing_twice_leaves_one_whole_folder(tmp_path: Path, chat: ChatForma
     write_jsonl(tmp_path / "rows.jsonl", labelled(40))
     first = prepared(tmp_path, chat, options={"train": "rows.jsonl"})
     assert prepared(tmp_path, chat, options={"train": "rows.jsonl"}) == first
-    assert [path.name for path in workspace_of(tmp_path).datasets.iterdir()] == [first.name]
+    assert [path.name for path in workspace_of(tmp_path).datasets.glob("[!.]*")] == [first.name]
     assert not list((workspace_of(tmp_path).home / "scratch").glob("*/work"))
 
 

@@ -39,7 +39,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def keep(workspace: Workspace, version: DatasetVersion, **terms: object) -> None:
     options = RetentionOptions.model_validate(terms)
-    retention.keep_terms(workspace, version.name, options, recipe="r", now="2026-11-29T10:00:00+00:00")
+    retention.keep_terms(workspace, version.name, terms=options, recipe="r", now="2026-11-29T10:00:00+00:00")
 
 
 def expire(workspace: Workspace, version: DatasetVersion, today: str = AFTER) -> retention.Tombstone:
@@ -67,6 +67,7 @@ def test_without_terms_everybody_may(workspace: Workspace, version: DatasetVersi
 def test_the_last_day_is_allowed(workspace: Workspace, version: DatasetVersion, today: str) -> None:
     keep(workspace, version, until=UNTIL)
     check(workspace, version, today=today)
+    assert len(open_dataset(workspace, version).split("train")) > 0
 
 
 def test_after_the_last_day_it_is_refused(workspace: Workspace, version: DatasetVersion) -> None:

@@ -87,7 +87,7 @@ def show(workspace: Workspace, name: str) -> Shown:
     return Shown(_listed(workspace, entry), files, catalogue.checklist_of(entry.folder), damage or entry.problem)
 
 
-def diff(workspace: Workspace, a: str, b: str, *, examples: int) -> Difference:
+def diff(workspace: Workspace, *, a: str, b: str, examples: int) -> Difference:
     """Two data sets by name. Raises UserError when there is none of that name, or it was deleted."""
     return compare(catalogue.find(workspace, a), catalogue.find(workspace, b), examples=examples)
 
@@ -95,7 +95,7 @@ def diff(workspace: Workspace, a: str, b: str, *, examples: int) -> Difference:
 def trace(workspace: Workspace, row: str, *, names: Sequence[str] = ()) -> list[Traced]:
     """The way of a row through data sets to runs. Raises UserError when no data set knows it."""
     known = catalogue.chosen(workspace, names)
-    found = lineage.trace(workspace, known, row)
+    found = lineage.trace(workspace, known, row=row)
     if not found:
         _refuse_empty(workspace, known)
         raise UserError(

@@ -79,10 +79,10 @@ def runs_on(workspace: Workspace, name: str) -> list[Run]:
 def uses(workspace: Workspace, name: str) -> tuple[Use, ...]:
     """What was made from a data set."""
     evaluations = workspace.records("evaluations", Evaluation)
-    return tuple(use_of(workspace, run, evaluations) for run in runs_on(workspace, name))
+    return tuple(use_of(workspace, run, evaluations=evaluations) for run in runs_on(workspace, name))
 
 
-def use_of(workspace: Workspace, run: Run, evaluations: Sequence[Evaluation]) -> Use:
+def use_of(workspace: Workspace, run: Run, *, evaluations: Sequence[Evaluation]) -> Use:
     """What was made by one run."""
     report = workspace.runs / short(run.key) / REPORT
     return Use(
@@ -102,7 +102,7 @@ def measured(evaluation: Evaluation) -> Measured:
     return Measured(evaluation.key, evaluation.split, tuple(evaluation.suites), evaluation.made_at)
 
 
-def trace(workspace: Workspace, entries: Sequence[Entry], row: str) -> list[Traced]:
+def trace(workspace: Workspace, entries: Sequence[Entry], *, row: str) -> list[Traced]:
     """The way of a row through every data set that met it, the newest first.
 
     `row`: an id's first characters, or `file:line`. Raises UserError when it means several rows of one data set.
@@ -127,7 +127,7 @@ def _sights(
     rows = entry.opened().receipt.splits.get("train", 0)
     found: list[Sight] = []
     for run in runs:
-        use = use_of(workspace, run, evaluations)
+        use = use_of(workspace, run, evaluations=evaluations)
         met = tuple(each for each in use.evaluations if each.split == row.split)
         if row.split == "train":
             steps = steps_with(run, row.index, rows=rows)

@@ -40,5 +40,7 @@ def check_recipe(project: Project, key: str) -> None:
 def settle(project: Project, version: DatasetVersion) -> None:
     """Put the recipe's terms in force for what it prepared, then refuse as `check` does."""
     recipe = project.recipe
-    retention.keep_terms(project.workspace, version.name, recipe.data.retention, recipe=recipe.name, now=project.now())
+    retention.keep_terms(
+        project.workspace, version.name, terms=recipe.data.retention, recipe=recipe.name, now=project.now()
+    )
     check(project, version.name)

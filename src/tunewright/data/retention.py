@@ -109,7 +109,7 @@ def refuse_deleted(folder: Path) -> None:
         )
 
 
-def keep_terms(workspace: Workspace, name: str, terms: RetentionOptions, *, recipe: str, now: str) -> None:
+def keep_terms(workspace: Workspace, name: str, *, terms: RetentionOptions, recipe: str, now: str) -> None:
     """Put the terms of a recipe in force for a data set, and write down that they changed; none change nothing."""
     folder = workspace.datasets / name
     before = terms_of(folder)

@@ -63,11 +63,11 @@ class Needle:
         """How the first of some texts holds it, with its surroundings; None where none does."""
         for text in texts:
             if (at := text.find(self.text)) >= 0:
-                return "exact", around(text, at, len(self.text))
+                return "exact", around(text, at, length=len(self.text))
         for text in texts:
             plain = folded(text)
             if (at := plain.find(self.folded)) >= 0:
-                return "folded", around(plain, at, len(self.folded))
+                return "folded", around(plain, at, length=len(self.folded))
         return None
 
 
@@ -76,7 +76,7 @@ def folded(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).casefold().split())
 
 
-def around(text: str, at: int, length: int) -> str:
+def around(text: str, at: int, *, length: int) -> str:
     """A place of a text with what stands around it."""
     begin, end = max(0, at - AROUND), min(len(text), at + length + AROUND)
     return ("… " if begin else "") + text[begin:end] + (" …" if end < len(text) else "")

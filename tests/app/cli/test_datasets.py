@@ -126,7 +126,7 @@ def test_expire(tmp_path: Path, chat: ChatFormat, capsys) -> None:
     workspace = workspace_of(tmp_path)
     assert "No data set is past its last day." in ask(capsys, workspace.home, "expire")[1]
     terms = RetentionOptions(until="2020-01-01")
-    keep_terms(workspace, version.name, terms, recipe="r", now="2019-01-01T00:00:00+00:00")
+    keep_terms(workspace, version.name, terms=terms, recipe="r", now="2019-01-01T00:00:00+00:00")
     (found,) = document(capsys, workspace.home, "expire")["expired"]
     assert (found["name"], found["why"]) == (version.name, "it was to be used until 2020-01-01")
     assert document(capsys, workspace.home)["datasets"][0]["state"] == "expired"

@@ -76,7 +76,7 @@ def done(action: str, names: tuple[str, ...], *, workspace: Any, how: dict[str, 
         case "show":
             return datasets.show(workspace, *names)
         case "diff":
-            return datasets.diff(workspace, *names, examples=how["limit"])
+            return datasets.diff(workspace, a=names[0], b=names[1], examples=how["limit"])
         case "lineage":
             return datasets.trace(workspace, *names, names=how["among"])
         case "find":
