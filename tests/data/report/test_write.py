@@ -14,8 +14,9 @@ import pytest
 from tests.data.report.folders import conversation, folder_of, many, spoilt
 from tests.house.tree import REPOSITORY
 from tunewright.core.errors import UserError
-from tunewright.core.ports import Changed, Gone
+from tunewright.core.ports import Changed, Converted, Gone
 from tunewright.data.report.write import Told, write_report
+from tunewright.data.rows import make_row
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>|`](http://x)"
 TOLD = Told("A <b>title</b>", "tunewright data recipe.yaml --report", ["clean", "deduplicate"])
@@ -89,6 +90,17 @@ def test_text_of_rows_is_never_markup(tmp_path: Path) -> None:
     text = path.with_suffix(".md").read_text()
     assert not re.search(r"(?<!\\)<(?:script|img)", text.replace("&lt;", ""))
     assert "✂" in path.read_text()
+
+
+def test_documents_have_windows_and_no_prompts(tmp_path: Path) -> None:
+    texts = [f"A document of some words, number {number}." for number in range(10)]
+    rows = [make_row(Converted(({"role": "document", "content": text},)), source="a.txt", line=1) for text in texts]
+    version = folder_of(tmp_path / "d", rows).model_copy(update={"shape": "text"})
+    path = write_report(tmp_path / "report.html", tmp_path / "d", version=version, told=TOLD)
+    page = path.read_text()
+    assert "9 windows to learn from" in page
+    assert "Letters a prompt" not in page and "Letters an answer" in page
+    assert json.loads(path.with_suffix(".json").read_text())["variety"]["prompts"]["texts"] == 0
 
 
 def test_private_rows_show_no_text_and_a_megabyte_is_cut(tmp_path: Path) -> None:

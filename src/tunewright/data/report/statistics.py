@@ -86,7 +86,7 @@ def _tokens(path: Path, found: SplitStatistics) -> None:
 
 @dataclass
 class Block:
-    """Some rows: their texts, and what is said about them."""
+    """Some rows: their texts, and what is said about them; documents have no prompts."""
 
     prompts: list[str]
     answers: list[str]
@@ -101,7 +101,11 @@ def _blocks(path: Path) -> Iterator[Block]:
     for batch in pq.ParquetFile(path).iter_batches(batch_size=BLOCK_ROWS, columns=columns):
         messages = [json.loads(text) for text in batch["messages"].to_pylist()]
         details = [json.loads(text) if text else {} for text in batch["details"].to_pylist()]
-        prompts = ["\n".join(_text(turn) for turn in turns[:-1] if turn.get("role") != "system") for turns in messages]
+        prompts = [
+            "\n".join(_text(turn) for turn in turns[:-1] if turn.get("role") != "system")
+            for turns in messages
+            if len(turns) > 1
+        ]
         answers = [_text(turns[-1]) for turns in messages]
         yield Block(prompts, answers, messages, details, batch["label"].to_pylist(), batch["source"].to_pylist())
 

@@ -105,7 +105,7 @@ def _lengths(known: Statistics) -> list[tuple[str, str, list[int]]]:
         (PART_TITLES[part], split, [*(one.lengths[part].quantile(q) for q in QUANTILES), round(one.lengths[part].mean)])
         for part in PARTS
         for split, one in known.splits.items()
-        if one.rows
+        if one.lengths[part].number
     ]
 
 
@@ -125,7 +125,7 @@ def _variety(known: Statistics) -> list[tuple[str, ...]]:
     lines: list[tuple[str, ...]] = [
         (
             "Different texts",
-            *(f"{'' if one.exact else 'about '}{one.count:,} of {one.total:,}" for one in unique),
+            *(f"{'' if one.exact else 'about '}{one.count:,} of {one.total:,}" if one.total else "–" for one in unique),
             "the same prompt with many answers, or the same answer to many prompts, teaches less",
         )
     ]
