@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 def k_centre(vectors: Any, *, rows: int, costs: Sequence[int], budget: float) -> list[int]:
     """Places of at most `rows` rows in the order in which they are chosen, whose costs stay within the budget.
 
-    `vectors`, a sparse array [N, D], have length 1 or 0. The first is row 0; among equals the first counts. A row that does not fit
-    any more is passed over.
+    `vectors`, a sparse array [N, D], have length 1 or 0. The first is row 0; among equals the first counts. A row that
+    does not fit any more is passed over.
     """
     cost = np.asarray(costs, np.float64)
     likeness = np.full(vectors.shape[0], -1.0, np.float32)
