@@ -181,11 +181,12 @@ def test_who_is_at_work() -> None:
 
 def test_expiry_deletes_refuses_and_tells_what_remains(own: Project) -> None:
     outcome = flow.run(own, silent)
+    (own.workspace.cache / "written").mkdir(parents=True)
     late = Place(own.workspace, clock=lambda: AFTER)
     assert datasets.expire(Place(own.workspace)) == []
     (stone,) = datasets.expire(late)
     assert stone.splits == outcome.dataset.receipt.splits
-    assert f"evaluations/{outcome.evaluation.key}" in stone.remains
+    assert {f"evaluations/{outcome.evaluation.key}", "cache/written"} < set(stone.remains)
     assert all((own.workspace.home / path).exists() for path in stone.remains)
     assert datasets.expire(late) == []
     for stage in (flow.prepare, flow.train, flow.evaluate):

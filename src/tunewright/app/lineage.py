@@ -18,6 +18,8 @@ from tunewright.train.batches import Order
 
 MOST_STEPS = 50
 REPORT = "report.html"
+KEPT_ANSWERS = ("written", "judging")
+"""Folders of the cache with what servers were asked and answered; nothing there says of which data set."""
 
 
 @dataclass(frozen=True)
@@ -166,4 +168,5 @@ def results_of(workspace: Workspace, name: str) -> tuple[str, ...]:
             places += [workspace.evaluations / each.key, workspace.home / "index" / "evaluations" / f"{each.key}.json"]
     if runs:
         places.append(workspace.evaluations / "sheets")
+    places += [workspace.cache / folder for folder in KEPT_ANSWERS]
     return tuple(str(path.relative_to(workspace.home)) for path in places if path.exists())
