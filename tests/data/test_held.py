@@ -40,7 +40,7 @@ def test_rows_that_are_not_related_hold_nothing() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 10_000), words=st.integers(12, 70), changed=st.integers(0, 2), answer=st.booleans())
+@given(seed=st.integers(0, 10_000), words=st.integers(12, 150), changed=st.integers(0, 2), answer=st.booleans())
 def test_a_copy_with_two_other_words_is_found(seed: int, words: int, changed: int, answer: bool) -> None:
     """Words at the ends, where a change breaks fewest runs, or anywhere; with its answer or another one."""
     draw = random.Random(seed)

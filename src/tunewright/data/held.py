@@ -7,7 +7,7 @@ prompt that more than a tenth of the measured rows share is a form letter; then 
 
 runs: `overlap`'s runs of words cover at least `share` of the measured row.
 
-similar: for what is shorter than 52 words, where one changed word breaks most runs. Candidates share runs of three
+similar: for what is shorter than 104 words, where two changed words may break most runs. Candidates share runs of three
 words. Of a candidate, a stretch one and a half times as long as the measured text must have at least `share` of its
 words, counted plainly, and counted by how rare they are: log(1 + rows / rows with the word). So two texts that have
 only a common frame are not alike, and the order of clauses does not matter. The text is the prompt where that has 12
@@ -41,7 +41,8 @@ from tunewright.data.words import answer_text, prompt_text, words_of
 
 LEAST_WORDS = 8
 PROMPT_WORDS = 12
-LONG_WORDS = PARTS * NGRAM
+LONG_WORDS = 2 * PARTS * NGRAM
+"""In longer texts two changed words and another answer leave 0.7 of the words in runs, wherever they stand."""
 CANDIDATE_RUN, CANDIDATE_SHARE = 3, 0.3
 STRETCH = 1.5
 STEPS = 4

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.data.builders import prepared, row, workspace_of, write_jsonl
+from tunewright.core.events import Event
 from tunewright.core.ports import Converted, Details, Message, Row
+from tunewright.data.context import Context
 from tunewright.data.dataset import open_dataset
 from tunewright.data.rows import content_key, make_row
 from tunewright.data.steps.augment import Work
@@ -104,6 +106,15 @@ def test_other_turns_and_planted_rows_stay() -> None:
         new = made(work(share=1.0, seed=seed, synonyms=True), [talk, canary, document])
         assert len(new) == 1
         assert [new[0].messages[at] for at in (0, 2, 4)] == [turns[at] for at in (0, 2, 4)]
+
+
+def test_plain_text_is_not_copied_and_a_note_says_so(tmp_path: Path, chat: ChatFormat) -> None:
+    seen: list[Event] = []
+    document = make_row(Converted(({"role": "document", "content": "some text"},)), source="d", line=1)
+    step = work(share=1.0)
+    step.bind(Context(tmp_path, tmp_path, "2026-01-01", chat, emit=seen.append))
+    assert step.apply({"train": [document]}).created == {}
+    assert "no row has a user turn" in str(seen)
 
 
 def test_no_copy_is_a_row_that_stands_somewhere() -> None:

@@ -47,6 +47,8 @@ class Work:
         """
         train = rows.get("train", [])
         places = [place for place, row in enumerate(wholes(train)) if can_be_copied(row)]
+        if train and not places:
+            self._emit(Note(text="augment: no row has a user turn that could be changed, so none is made."))
         known = {content_key(row) for group in rows.values() for row in group}
         made, report = self._copies(train, places, known=known)
         if self.options.written is not None and self._open is not None:
