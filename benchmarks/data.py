@@ -1,7 +1,7 @@
 """Preparing data beside peers: near duplicates, then a million chat rows; writes the key `data` and the table.
 
     python benchmarks/data.py                       everything: three repeats of near duplicates, then the rows
-    python benchmarks/data.py --only near           near duplicates; rows: a million rows
+    python benchmarks/data.py --only near           near duplicates; personal: personal data; rows: a million rows
     python benchmarks/data.py --documents 20000     fewer documents, nothing is written
 
 Near duplicates: one thread each, start-up left out, sides one after the other in each repeat. Ours: shingles, MinHash,
@@ -32,9 +32,12 @@ from tunewright.core.ports import Converted, Message, Row
 from tunewright.data.rows import make_row
 from tunewright.data.shingles import jaccard, shingles
 from tunewright.data.steps.near_duplicates import BAND_ROWS, BANDS, Work
+from tunewright.data.steps.personal_data import Work as PersonalData
 from tunewright.recipe.options.steps.near_duplicates import Options
+from tunewright.recipe.options.steps.personal_data import Options as PersonalDataOptions
 
 DOCUMENTS, OF_DATATROVE, TRUTH, REPEATS = 200_000, 20_000, 2_000, 3
+PRIVATE = 3_000
 THRESHOLD, NGRAM = 0.7, 3
 PACKAGES = ("datatrove==0.10.1", "spacy==3.8.18", "nltk", "loguru", "humanize", "xxhash<4", "orjson", "tokenizers")
 
@@ -42,21 +45,39 @@ PACKAGES = ("datatrove==0.10.1", "spacy==3.8.18", "nltk", "loguru", "humanize", 
 def main() -> int:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=["near", "rows"])
+    parser.add_argument("--only", choices=["near", "personal", "rows"])
     parser.add_argument("--documents", type=int, default=DOCUMENTS)
     asked = parser.parse_args()
     PIECES.mkdir(parents=True, exist_ok=True)
     whole = asked.documents == DOCUMENTS
-    if asked.only != "rows":
+    if asked.only in (None, "personal") and whole:
+        found = personal_data()
+        print(json.dumps(found))
+        (PIECES / "personal_data.json").write_text(json.dumps(found) + "\n", encoding="utf-8")
+    if asked.only in (None, "near"):
         found = near_duplicates(asked.documents)
         print(json.dumps(found, indent=1))
         if whole:
             (PIECES / "near_duplicates.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    if asked.only != "near" and whole:
+    if asked.only in (None, "rows") and whole:
         subprocess.run([sys.executable, str(REPOSITORY / "scripts" / "million_rows.py")], check=False)
     if whole:
         table.join(PIECES)
     return 0
+
+
+def personal_data() -> dict[str, Any]:
+    """Rows a second of the step `personal_data` over documents of about 2 kB, one thread, three repeats."""
+    rows = [_row(text, at) for at, text in enumerate(documents(PRIVATE).texts)]
+    step = PersonalData(PersonalDataOptions())
+    step.batch(rows[:10])
+    speeds = []
+    for _ in range(REPEATS):
+        began = time.perf_counter()
+        step.batch(rows)
+        speeds.append(len(rows) / (time.perf_counter() - began))
+    size = sum(len(row.messages[0].get("content", "")) for row in rows) / len(rows)
+    return {"rows_per_s": round(median(speeds)), "characters_a_row": round(size), "repeats": REPEATS}
 
 
 def near_duplicates(count: int) -> dict[str, Any]:

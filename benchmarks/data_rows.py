@@ -43,6 +43,12 @@ def data_lines(data: dict[str, Any]) -> list[str]:
             f"(bar 98 %), and {near['false_merges']} of {near['removed']:,} rows went for a row less alike than that.",
             "",
         ]
+    if private := data.get("personal_data"):
+        lines += ["### Personal data", ""]
+        lines += [
+            f"{private['rows_per_s']:,} documents of {private['characters_a_row']:,} characters a second, one thread.",
+            "",
+        ]
     if rows := data.get("prepare_1m"):
         lines += ["### A million chat rows", ""]
         lines += ["| steps | rows | rows/s | peak memory | time of 1,000,000 over time of 100,000 |"]
