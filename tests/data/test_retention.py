@@ -93,6 +93,14 @@ def test_every_change_of_terms_is_written_down(workspace: Workspace, version: Da
     check(workspace, version, today=AFTER)
 
 
+def test_terms_that_are_over_are_not_lifted(workspace: Workspace, version: DatasetVersion) -> None:
+    keep(workspace, version, until="2026-11-28")
+    keep(workspace, version, until="2030-01-01")
+    with pytest.raises(UserError, match="was to be used until 2026-11-28"):
+        check(workspace, version, today="2026-11-29")
+    assert [line["until"] for line in log(workspace)] == ["2026-11-28"]
+
+
 def test_damaged_terms_stop_everybody(workspace: Workspace, version: DatasetVersion) -> None:
     (workspace.datasets / version.name / TERMS).write_text("{}x")
     with pytest.raises(OutsideError, match="nobody can say whether the rows may be used"):
@@ -105,6 +113,8 @@ def all_text(workspace: Workspace) -> bytes:
 
 def test_expiry_leaves_no_text(workspace: Workspace, version: DatasetVersion) -> None:
     keep(workspace, version, until=UNTIL, purpose="care")
+    (workspace.datasets / version.name / "report").mkdir()
+    (workspace.datasets / version.name / "report" / "report.html").write_text(SECRET)
     assert SECRET.encode() in all_text(workspace)
     found = expire(workspace, version)
     folder = workspace.datasets / version.name

@@ -110,10 +110,13 @@ def refuse_deleted(folder: Path) -> None:
 
 
 def keep_terms(workspace: Workspace, name: str, *, terms: RetentionOptions, recipe: str, now: str) -> None:
-    """Put the terms of a recipe in force for a data set, and write down that they changed; none change nothing."""
+    """Put the terms of a recipe in force for a data set, and write down that they changed; none change nothing.
+
+    Once the last day is over it is too late: no recipe lifts terms of which that is true.
+    """
     folder = workspace.datasets / name
     before = terms_of(folder)
-    if not terms.stated() or (before is not None and _stated(before) == _stated(terms)):
+    if not terms.stated() or (before is not None and (before.over(now[:10]) or _stated(before) == _stated(terms))):
         return
     stated = Terms(**terms.model_dump(), recipe=recipe, stated_at=now)
     write_text(folder / TERMS, stated.model_dump_json(indent=1) + "\n")
@@ -147,7 +150,10 @@ def expire(
         if version is not None:
             shutil.rmtree(workspace.home / "scratch" / f"data-{short(version.key)}", ignore_errors=True)
         for path in going:
-            path.unlink(missing_ok=True)
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
         sweep(workspace.datasets / OBJECTS)
     return found
 

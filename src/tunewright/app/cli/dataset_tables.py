@@ -136,8 +136,8 @@ def _steps(steps: Sequence[Mapping[str, Any]]) -> None:
 def _checklist(found: Any) -> None:
     """Rules by name with what became of each; whatever else the file holds is shown as it stands."""
     if isinstance(found, list) and all(isinstance(each, dict) and "name" in each for each in found):
-        rest = [{name: value for name, value in each.items() if name != "name"} for each in found]
-        _pairs("Checklist", {str(each["name"]): short(_text(more)) for each, more in zip(found, rest, strict=True)})
+        said = {str(each["name"]): f"{each.get('status', '')}: {_text(each.get('sentence', ''))}" for each in found}
+        _pairs("Checklist", {name: short(text) for name, text in said.items()})
     else:
         _pairs("Checklist", {"found": short(_text(found), 400)})
 
