@@ -12,6 +12,7 @@ from tunewright.core.events import Emit, Progress, silent
 from tunewright.core.ports import Changed, Gone, Row, Step, StepResult
 from tunewright.data.carry import with_changes
 from tunewright.data.crew import Crew
+from tunewright.data.fates import Shown
 from tunewright.data.receipt import Ledger
 from tunewright.data.rows import SPLITS, conflicting
 from tunewright.data.shelf import Shelf, wholes
@@ -31,6 +32,18 @@ class Work:
         self, ledger: Ledger, *, crew: Crew | None = None, shelf: Shelf | None = None, emit: Emit = silent
     ) -> None:
         self.ledger, self.crew, self.shelf, self.emit = ledger, crew or Crew(1), shelf, emit
+        self._early: set[int] = set()
+
+    def keep_private(self, steps: Sequence[Step]) -> None:
+        """Texts that the last private step has not been through are shown nowhere."""
+        last = max((at for at, step in enumerate(steps) if getattr(step, "private", False)), default=-1)
+        self._early = {id(step) for step in steps[: last + 1]}
+
+    def shown(self, steps: Sequence[Step]) -> Shown:
+        """What may be shown of rows that some steps changed or took out."""
+        if not any(id(step) in self._early for step in steps):
+            return "all"
+        return "after" if any(getattr(step, "private", False) for step in steps) else "nothing"
 
     def laid(self, row: Any) -> Any:
         """A row on the shelf; itself where it lies there already."""
@@ -45,6 +58,7 @@ def arrange(
     Splits that have files of their own are not divided. Raises UserError when steps stand in a wrong order.
     """
     check_order(steps)
+    work.keep_private(steps)
     rows = run(in_phase(steps, "before_split"), rows, work=work)
     note_conflicts(rows, work.ledger)
     dividing = in_phase(steps, "split")
@@ -105,16 +119,16 @@ def decided(step: Any, rows: dict[str, list[Row]], *, work: Work) -> StepResult:
 
 def account(rows: dict[str, list[Row]], result: StepResult, *, step: Any, work: Work) -> dict[str, list[Row]]:
     """Rows after a step, its fates counted, new rows on the shelf."""
-    private = bool(getattr(step, "private", False))
+    shown = work.shown([step])
     if result.report is not None:
-        work.ledger.reports[name_of(step)] = result.report
+        work.ledger.reports[name_of(step)] = result.report if shown == "all" else without_texts(result.report)
     for gone in result.gone:
-        work.ledger.lose(gone, private=private)
+        work.ledger.lose(gone, shown=shown)
     count_created(rows, result, work=work)
     marked: dict[int, Any] = {}
     reasons: dict[int, list[str]] = defaultdict(list)
     for changed in result.changed:
-        work.ledger.change(changed, private=private)
+        work.ledger.change(changed, shown=shown)
         reasons[id(changed.after)].append(changed.reason)
     for changed in result.changed:
         if id(changed.after) not in marked:
@@ -124,7 +138,7 @@ def account(rows: dict[str, list[Row]], result: StepResult, *, step: Any, work: 
 
 def through(steps: Sequence[BatchStep], rows: Sequence[Row], *, split: str, work: Work) -> list[Row]:
     """Rows of one split after some batch steps that follow one another, carried out together."""
-    private = any(getattr(step, "private", False) for step in steps)
+    shown = work.shown(steps)
     told = Counted(work.emit, name_of(steps[0]) if len(steps) == 1 else "steps", total=len(rows))
     left: list[Any] = []
     handles = iter(rows)
@@ -140,12 +154,19 @@ def through(steps: Sequence[BatchStep], rows: Sequence[Row], *, split: str, work
             if line.state == "created":
                 work.ledger.create(row, line.reason)
             if line.state == "gone":
-                work.ledger.lose(Gone(row, split, line.fate, line.reason), private=private)
+                work.ledger.lose(Gone(row, split, line.fate, line.reason), shown=shown)
                 continue
             for reason in line.changes:
-                work.ledger.change(Changed(batch[line.parent], row, reason), private=private)
+                work.ledger.change(Changed(batch[line.parent], row, reason), shown=shown)
             left.append(work.laid(row))
     return left
+
+
+def without_texts(report: Any) -> Any:
+    """A step's report without what stands under the key `text`, at any depth."""
+    if isinstance(report, dict):
+        return {key: without_texts(value) for key, value in report.items() if key != "text"}
+    return [without_texts(each) for each in report] if isinstance(report, list) else report
 
 
 class Counted:

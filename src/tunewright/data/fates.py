@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -32,6 +32,8 @@ SCHEMA = pa.schema(
     ]
 )
 """`fate`: duplicate, dropped, changed or created. `other`: the row that stays for a duplicate, or the new id."""
+Shown = Literal["all", "after", "nothing"]
+"""Which texts of a row may be shown: those before and after a change, the one after it, or none."""
 NAME, SAMPLES_NAME = "fates.parquet", "samples.json"
 
 
@@ -44,21 +46,21 @@ class Fates:
         self._lines: list[tuple[Any, ...]] = []
         self._samples: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
 
-    def lose(self, gone: Gone, *, private: bool) -> None:
+    def lose(self, gone: Gone, *, shown: Shown) -> None:
         """A row went."""
         row = gone.row
         self._line(row, gone.split, gone.fate, gone.reason, gone.of or None)
-        self._sample(gone.reason, row, private=private)
+        self._sample(gone.reason, row, shown=shown)
 
-    def change(self, changed: Changed, *, private: bool) -> None:
+    def change(self, changed: Changed, *, shown: Shown) -> None:
         """A row is another now."""
         self._line(changed.before, None, "changed", changed.reason, changed.after.id)
-        self._sample(changed.reason, changed.before, after=changed.after, private=private)
+        self._sample(changed.reason, changed.before, after=changed.after, shown=shown)
 
     def create(self, row: Row, reason: str) -> None:
         """A row was made."""
         self._line(row, None, "created", reason, None)
-        self._sample(reason, row, private=False)
+        self._sample(reason, row, shown="all")
 
     def finish(self) -> None:
         """Both files are whole."""
@@ -77,16 +79,16 @@ class Fates:
             self._table.write_table(pa.table([pa.array(column) for column in columns], schema=SCHEMA))
             self._lines.clear()
 
-    def _sample(self, reason: str, row: Row, *, after: Row | None = None, private: bool) -> None:
+    def _sample(self, reason: str, row: Row, *, after: Row | None = None, shown: Shown) -> None:
         samples = self._samples[reason]
         if len(samples) >= SAMPLES:
             return
         found: dict[str, Any] = {"source": row.source, "line": row.line}
         old, new = text_of(row), text_of(after) if after is not None else None
         start = differs_at(old, new) if new is not None else 0
-        if not private:
+        if shown == "all":
             found["before"] = excerpt(old, start)
-        if new is not None:
+        if new is not None and shown != "nothing":
             found["after"] = excerpt(new, start)
         samples.append(found)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tunewright.core.errors import LimitNotMet, Problem
 from tunewright.core.nouns import Receipt, RowCounts, SourceCounts, TokenCounts
 from tunewright.core.ports import Changed, Gone, Row
-from tunewright.data.fates import Fates
+from tunewright.data.fates import Fates, Shown
 from tunewright.data.lines import MAX_RAW_CHARACTERS
 from tunewright.data.overlong import PART_WITHOUT_ANSWER
 from tunewright.recipe.recipe import LimitOptions
@@ -72,18 +72,18 @@ class Ledger:
         self.truncated_rows = 0
         self.reports: dict[str, Mapping[str, Any]] = {}
 
-    def lose(self, gone: Gone, *, private: bool = False) -> None:
-        """Count a row that a step or the encoding took out. `private`: its text is shown nowhere."""
+    def lose(self, gone: Gone, *, shown: Shown = "all") -> None:
+        """Count a row that a step or the encoding took out; `shown`: what of its text."""
         tally = self.sources[gone.row.source]
         (tally.duplicate if gone.fate == "duplicate" else tally.dropped)[gone.reason] += 1
         if self.fates is not None:
-            self.fates.lose(gone, private=private)
+            self.fates.lose(gone, shown=shown)
 
-    def change(self, changed: Changed, *, private: bool = False) -> None:
+    def change(self, changed: Changed, *, shown: Shown = "all") -> None:
         """Count a row that stays and is another now."""
         self.sources[changed.after.source].changed[changed.reason] += 1
         if self.fates is not None:
-            self.fates.change(changed, private=private)
+            self.fates.change(changed, shown=shown)
 
     def create(self, row: Row, reason: str) -> None:
         """Count a row that was made."""
