@@ -17,6 +17,7 @@ from tunewright.core.errors import UserError
 from tunewright.core.ports import Details, Message, Row
 from tunewright.data.carry import carry
 from tunewright.data.context import Context
+from tunewright.data.crew import Crew
 from tunewright.data.steps.personal_data import Work
 from tunewright.detect.personal import KINDS, personal_spans
 from tunewright.recipe.options.steps.personal_data import Options
@@ -174,6 +175,16 @@ def test_batches_cut_elsewhere_change_nothing(texts: list[str], size: int) -> No
     parts = [outcome for at in range(0, len(rows), size) for outcome in step.batch(rows[at : at + size])]
     assert parts == step.batch(rows)
     assert len(carry(rows, [step])) == len(rows)
+
+
+def test_other_processes_say_the_same(keyed: dict[str, Any]) -> None:
+    rows = [row(f"{number} {' '.join(VALUES.values())}", line=number) for number in range(20)]
+    batches = [rows[:7], rows[7:]]
+    steps = [Work(Options(action="pseudonym", **keyed))]
+    alone = [line.row for lines in Crew(1).through(batches, steps) for line in lines]
+    assert [line.row for lines in Crew(2).through(batches, steps) for line in lines] == alone
+    with pytest.raises(UserError, match="f:0"):
+        list(Crew(2).through(batches, [Work(Options(action="refuse"))]))
 
 
 @given(st.text(max_size=60), st.sampled_from(["redact", "mask", "drop"]))
