@@ -16,7 +16,7 @@ from tests.data.builders import every, parts_of, workspace_of
 from tunewright.core.errors import OutsideError, UserError
 from tunewright.core.events import Event, Note, Progress
 from tunewright.core.nouns import DatasetVersion
-from tunewright.core.ports import Listing, RemoteFile, Wanted
+from tunewright.core.store import Listing, RemoteFile, Wanted
 from tunewright.data.fetch import Fetch, Fetched, source_key
 from tunewright.data.files import find_files
 from tunewright.data.prepare import Inputs, dataset_key, prepare

@@ -20,7 +20,8 @@ from tests.house.scorer_rows import EMPTY, LABELS, SCENARIOS, without_numbers
 from tunewright.core import catalog
 from tunewright.core.answers import AnsweredRow
 from tunewright.core.errors import OutsideError, UserError
-from tunewright.core.ports import Converted, Encoded, Measured, Message, Row, RowProblem, TrackedRun, Wanted
+from tunewright.core.ports import Converted, Encoded, Measured, Message, Row, RowProblem, TrackedRun
+from tunewright.core.store import Wanted
 from tunewright.evaluate.sums import summed
 from tunewright.train.checkpoints import join_state, split_state
 

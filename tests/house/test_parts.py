@@ -15,7 +15,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from tests.house.tree import SRC
-from tunewright.core import answers, catalog, ports
+from tunewright.core import answers, catalog, ports, store
 from tunewright.evaluate.suite import Suite
 from tunewright.evaluate.suites.lm_eval import Harness
 from tunewright.recipe.fields import Part, option
@@ -32,7 +32,7 @@ PORTS: dict[str, type] = {
     "suites": Suite,
     "trackers": ports.Tracker,
     "harnesses": Harness,
-    "stores": ports.Store,
+    "stores": store.Store,
     "embedders": ports.Embedder,
 }
 SCALARS = 12

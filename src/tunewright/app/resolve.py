@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from tunewright.core import catalog
 from tunewright.core.errors import UserError
-from tunewright.core.ports import Embedder, Store, Tracker
+from tunewright.core.ports import Embedder, Tracker
+from tunewright.core.store import Store
 from tunewright.data.prepare import DataParts
 from tunewright.data.rows import SPLITS
 from tunewright.evaluate.suite import scorers_of

@@ -20,7 +20,7 @@ from typing import Any
 from tunewright.core import digest
 from tunewright.core.errors import OutsideError, UserError
 from tunewright.core.events import Emit, Note, Progress
-from tunewright.core.ports import Listing, RemoteFile, Store, Wanted
+from tunewright.core.store import Listing, RemoteFile, Store, Wanted
 from tunewright.core.workspace import Workspace, outside_errors, sync_folder, write_json
 from tunewright.data.rows import SPLITS
 from tunewright.recipe import files as named
@@ -71,7 +71,7 @@ class Fetch:
     def one(self, source: SourceOptions, split: str, *, store: Store) -> Copy:
         """The copy of one source: the one that is there, brought up to date, or a new one."""
         place = self.workspace.cache / "sources" / source_key(source, split)
-        wanted = wanted_of(source, split, self.folder)
+        wanted = wanted_of(source, split, folder=self.folder)
         with outside_errors(place), waiting(place, emit=self.emit):
             known = read_copy(place)
             if known is not None and self._stays(known, source, settled=store.settled(wanted)):
@@ -112,7 +112,7 @@ class Fetch:
             if known is not None and old is not None and file.stamp and old["stamp"] == file.stamp:
                 _link(known.path(old), partial / file.name)
             else:
-                bring(store, wanted, file, folder=partial, meter=meter)
+                bring(store, wanted, file=file, folder=partial, meter=meter)
             entry = {"name": file.name, "shown": file.shown, "stamp": file.stamp}
             path = partial / file.name
             files.append({**entry, "bytes": path.stat().st_size, "sha256": digest.of_file(path)})
@@ -200,7 +200,7 @@ class Meter:
             self._emit(Progress(stage="fetch", done=self._done, total=total, unit=unit))
 
 
-def bring(store: Store, wanted: Wanted, file: RemoteFile, *, folder: Path, meter: Meter) -> None:
+def bring(store: Store, wanted: Wanted, *, file: RemoteFile, folder: Path, meter: Meter) -> None:
     """One file into a folder: passed over when it is there, gone on with when it broke off and is still the same."""
     path, part, note = (folder / f"{file.name}{more}" for more in ("", ".part", ".part.json"))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -233,7 +233,7 @@ def source_key(source: SourceOptions, split: str) -> str:
     return digest.of_json([asked, source.split or (split if remote.store_of(source.path) == "hub" else "")])[:32]
 
 
-def wanted_of(source: SourceOptions, split: str, folder: Path) -> Wanted:
+def wanted_of(source: SourceOptions, split: str, *, folder: Path) -> Wanted:
     """A source as its store takes it."""
     return Wanted(
         url=source.path,

@@ -33,7 +33,7 @@ def mapped(sources: Mapping[str, Source], options: MapOptions | None, *, folder:
     """The sources, their rows mapped as the recipe says. Raises UserError for templates and files that cannot be."""
     if options is None:
         return sources
-    table = joined(options, sources, folder) if options.join is not None else {}
+    table = joined(options, sources, folder=folder) if options.join is not None else {}
     mapper = Mapper(options, table)
     return {name: Mapped(source, mapper) for name, source in sources.items()}
 
@@ -69,7 +69,7 @@ class Mapper:
         self._table = table
         environment = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
         environment.filters["tojson"] = to_json
-        self._templates = {name: compiled(environment, name, text) for name, text in options.columns.items()}
+        self._templates = {name: compiled(environment, text, name=name) for name, text in options.columns.items()}
 
     def __call__(self, value: Value) -> Value:
         """The mapped row. Raises Unmapped."""
@@ -78,7 +78,7 @@ class Mapper:
             row = self._joined(row, self._options.join)
         for name, kind in self._options.cast.items():
             if row.get(name) is not None:
-                row[name] = cast_to(kind, name, row[name])
+                row[name] = cast_to(kind, row[name], name=name)
         written = {name: self._written(name, template, row) for name, template in self._templates.items()}
         return row | written
 
@@ -112,7 +112,7 @@ class Mapper:
         return text
 
 
-def compiled(environment: jinja2.Environment, name: str, text: str) -> jinja2.Template:
+def compiled(environment: jinja2.Environment, text: str, *, name: str) -> jinja2.Template:
     """A column's template. Raises UserError when it is none."""
     try:
         return environment.from_string(text)
@@ -124,7 +124,7 @@ def compiled(environment: jinja2.Environment, name: str, text: str) -> jinja2.Te
         ) from error
 
 
-def joined(options: MapOptions, sources: Mapping[str, Source], folder: Path) -> dict[Any, Value]:
+def joined(options: MapOptions, sources: Mapping[str, Source], *, folder: Path) -> dict[Any, Value]:
     """Columns of the other file by key. Raises UserError for a bad row, a missing key, and one that stands twice."""
     file = join_file(options, folder)
     join = options.join
@@ -154,7 +154,7 @@ def key_of(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
-def cast_to(kind: str, name: str, value: Any) -> Any:
+def cast_to(kind: str, value: Any, *, name: str) -> Any:
     """A value in another type. Raises Unmapped when it has no such form."""
     try:
         return CASTS[kind](value)

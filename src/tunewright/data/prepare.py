@@ -14,7 +14,8 @@ from tunewright.core.digest import short
 from tunewright.core.errors import UserError
 from tunewright.core.events import Emit, Note
 from tunewright.core.nouns import DatasetVersion
-from tunewright.core.ports import Row, Shape, Source, Step, Store
+from tunewright.core.ports import Row, Shape, Source, Step
+from tunewright.core.store import Store
 from tunewright.core.workspace import Workspace, lock, new_folder, outside_errors, write_json, write_text
 from tunewright.data.arrange import CONFLICTING, Work, arrange
 from tunewright.data.context import Context, bound

@@ -14,10 +14,11 @@ CASTS = ("text", "int", "float", "bool", "json")
 
 def _known_casts(value: Any) -> Any:
     """Say which column has no such type; pydantic would speak of the mapping."""
-    for name, kind in cast("dict[Any, Any]", value).items() if isinstance(value, dict) else ():
+    given = cast("dict[Any, Any]", value) if isinstance(value, dict) else {}
+    for name, kind in given.items():
         if kind not in CASTS:
             raise ValueError(f'"{name}" cannot be cast to "{kind}"; there is: {", ".join(CASTS)}.')
-    return value
+    return cast("Any", value)
 
 
 class JoinOptions(Options):

@@ -16,7 +16,9 @@ STORES: dict[str, tuple[str, ...]] = {
     "hub": ("hub",),
 }
 """Store to the schemes of addresses that it reads."""
-SECRET = re.compile(r"pass|pwd|secret|token|credential|connection|sas|signature|(^|[-_.])(sig|key|auth)$|key$", re.IGNORECASE)
+SECRET = re.compile(
+    r"pass|pwd|secret|token|credential|connection|sas|signature|(^|[-_.])(sig|key|auth)$|key$", re.IGNORECASE
+)
 """Names of options and of parts of an address whose values are written nowhere."""
 HIDDEN = "***"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9.+-]*)://")

@@ -16,7 +16,7 @@ class SourceOptions(Options):
     path: str = option(
         ...,
         "A file, glob or folder of texts, relative to the recipe; or an address: `sqlite:///a.db`, `postgresql://...`, "
-        "`s3://...`, `gs://...`, `az://...`, `https://...`, `hub:owner/name`.",
+        "`s3://...`, `gs://...`, `az://...`, `hub:owner/name`.",
         why="no default",
         min_length=1,
     )

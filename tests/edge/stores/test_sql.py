@@ -16,7 +16,7 @@ import pytest
 from tests.edge.stores.postgres import PASSWORD, Server, serving
 from tunewright.core import digest
 from tunewright.core.errors import OutsideError, TunewrightError, UserError
-from tunewright.core.ports import Wanted
+from tunewright.core.store import Wanted
 from tunewright.data.sources.parquet import Work as Parquet
 from tunewright.edge.stores.sql import BLOCK_ROWS, Work
 from tunewright.recipe.options.sources.parquet import Options as ParquetOptions

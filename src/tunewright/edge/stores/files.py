@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import fsspec
 
 from tunewright.core.errors import OutsideError, UserError
-from tunewright.core.ports import Listing, RemoteFile, Wanted
+from tunewright.core.store import Listing, RemoteFile, Wanted
 from tunewright.recipe import remote
 from tunewright.recipe.options.stores.files import Options
 
@@ -57,7 +57,7 @@ class Work:
         """The file, the files that a glob names, or those below a folder whose format is known."""
         with sentences(wanted):
             system, path = opened(wanted)
-            names = sorted(found(system, path, wanted))
+            names = sorted(found(system, path, wanted=wanted))
             if not names:
                 where = remote.shown(wanted.url)
                 raise UserError("there is no file at this address.", where=where, do="Mend `path`: a file or a glob.")
@@ -111,7 +111,7 @@ def _go_on(source: Any, target: BinaryIO) -> None:
         target.truncate(0)
 
 
-def found(system: Any, path: str, wanted: Wanted) -> list[str]:
+def found(system: Any, path: str, *, wanted: Wanted) -> list[str]:
     """Paths of the files that an address names. Raises FileNotFoundError."""
     try:
         kind = system.info(path)["type"]

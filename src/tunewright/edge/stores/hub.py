@@ -21,7 +21,7 @@ from huggingface_hub.hf_api import RepoSibling
 from huggingface_hub.utils import build_hf_headers, tqdm
 
 from tunewright.core.errors import OutsideError, TunewrightError, UserError
-from tunewright.core.ports import Listing, RemoteFile, Wanted
+from tunewright.core.store import Listing, RemoteFile, Wanted
 from tunewright.recipe.options.stores.hub import Options
 
 TIMEOUT_S = 20.0

@@ -28,7 +28,7 @@ from sqlalchemy import exc
 
 from tunewright.core import digest
 from tunewright.core.errors import OutsideError, TunewrightError, UserError
-from tunewright.core.ports import Listing, RemoteFile, Wanted
+from tunewright.core.store import Listing, RemoteFile, Wanted
 from tunewright.recipe import remote
 from tunewright.recipe.options.stores.sql import Options
 
