@@ -11,6 +11,8 @@ def check(project: Project, version: DatasetVersion) -> None:
     """Judge a data set by `data.rules` for the recipe's method. Raises LimitNotMet for a rule set to refuse."""
     folder = project.workspace.datasets / version.name
     recipe = project.recipe
-    found = checklist.findings(version, checklist.read_survey(folder), rules=recipe.data.rules, method=recipe.method.type)
+    found = checklist.findings(
+        version, checklist.read_survey(folder), rules=recipe.data.rules, method=recipe.method.type
+    )
     checklist.write(folder, found)
     checklist.refuse(found)

@@ -5,115 +5,21 @@ Shapes: B rows, T tokens, V vocabulary. Ids are int32, weights and log-probabili
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol, TypedDict
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tunewright.core.rows import Converted as Converted
+from tunewright.core.rows import Details as Details
+from tunewright.core.rows import Message as Message
+from tunewright.core.rows import RawRow as RawRow
+from tunewright.core.rows import Row as Row
+
 Ids = Sequence[int]
-
-
-class Message(TypedDict, total=False):
-    """One turn. `weight` is the loss weight of an assistant turn (absent = 1).
-
-    `tool_calls`, `tool_call_id`, `name` and `reasoning_content` as Transformers' chat templates know them; the
-    arguments of a call are a mapping, not text. The role `document` marks plain text: the row's only turn, written
-    without a template.
-    """
-
-    role: str
-    content: str
-    weight: float
-    reasoning_content: str
-    tool_calls: list[dict[str, Any]]
-    tool_call_id: str
-    name: str
-
-
-class Details(TypedDict, total=False):
-    """What a suite or a scorer needs of an example beside its turns and label; absent where it means nothing.
-
-    `columns`: columns that the recipe keeps (`data.keep`), by name, for groups and slices. `family`: examples that
-    depend on one another (one prompt in several wordings), so that statistics count them as one. `mark`: what made the
-    example where it was not a user (`canary`). `references`: further right answers. `choices`: answers to choose from;
-    the label is one of them. `context`: the source that an answer must keep to. `schema`: the JSON schema of an answer.
-    `rules`: instruction rules, each `{"rule": name, ...its keys}`. `attribute`: what a pair of minimal sentences
-    differs in, or the group that it is about. `harmful`: True when the request should be refused, False when it only
-    looks so. `variant` and `original`: how and from which row an example was changed. `log_probabilities`: those of the
-    row's answer, token by token, under the base model that wrote it. `weight`: what a row's loss is multiplied by,
-    absent = 1. `changes`: reasons for which steps changed a row, in order, and `before`: its id before the first.
-    """
-
-    columns: dict[str, str]
-    family: str
-    mark: str
-    references: list[str]
-    choices: list[str]
-    context: str
-    schema: dict[str, Any]
-    rules: list[dict[str, Any]]
-    attribute: str
-    harmful: bool
-    variant: str
-    original: str
-    log_probabilities: list[float]
-    weight: float
-    changes: list[str]
-    before: str
-
-
-class Converted(NamedTuple):
-    """What a shape makes of a row: turns, a label where there is one, and the JSON schemas of tools it may call.
-
-    `rejected`: of a preference pair the turns that lost, in place of the answer (the last turn of `messages`).
-    """
-
-    messages: tuple[Message, ...]
-    label: str | None = None
-    tools: tuple[dict[str, Any], ...] = ()
-    rejected: tuple[Message, ...] = ()
-    details: Details = Details()
-
-
-class RawRow(NamedTuple):
-    """One row as a source found it: `value` is what was parsed, or None with the `problem` in words."""
-
-    line: int
-    value: dict[str, Any] | None
-    problem: str = ""
-    raw: str = ""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One example in the one internal form: turns, the last of them the answer, and a label where there is one.
-
-    `id` is a digest of the content: equal rows have equal ids. `tools` are JSON schemas of functions it may call.
-    Of a preference pair `messages` end with the answer that won, `rejected` are the turns that lost, after the same
-    prompt.
-    """
-
-    id: str
-    messages: tuple[Message, ...]
-    label: str | None = None
-    source: str = ""
-    line: int = 0
-    tools: tuple[dict[str, Any], ...] = ()
-    rejected: tuple[Message, ...] = ()
-    details: Details = field(default_factory=Details)
-
-    @property
-    def prompt(self) -> tuple[Message, ...]:
-        """The turns before the answer."""
-        return self.messages[:-1]
-
-    @property
-    def target(self) -> str:
-        """The answer in the data."""
-        return self.messages[-1].get("content", "")
 
 
 class Embedder(Protocol):

@@ -31,7 +31,7 @@ def renamed(row: Row) -> Row:
     return replace(row, id=_name(Converted(row.messages, row.label, row.tools, row.rejected)))
 
 
-def with_column(row: Row, name: str, value: str) -> Row:
+def with_column(row: Row, name: str, *, value: str) -> Row:
     """The row with a value for groups and slices; a column of that name that it has already stays as it is."""
     columns = row.details.get("columns", {})
     if name in columns:

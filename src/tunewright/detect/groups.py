@@ -43,7 +43,8 @@ def mentions(text: str) -> list[Span]:
 
 def _mentions(words: Sequence[tuple[int, int, str]]) -> Iterator[Span]:
     """The longest term of each attribute; one word may be of several, as in "black woman"."""
-    terms, free = _terms(), dict.fromkeys(ATTRIBUTES, 0)
+    terms = _terms()
+    free: dict[str, int] = dict.fromkeys(ATTRIBUTES, 0)
     for at, (start, _end, first) in enumerate(words):
         for parts, kind in terms.get(first, ()):
             attribute = kind.partition(":")[0]

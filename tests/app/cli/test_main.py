@@ -46,6 +46,7 @@ def test_every_file_is_a_verb_and_help_lists_it(capsys: pytest.CaptureFixture[st
         "chat",
         "track",
         "doctor",
+        "datasets",
     }
     assert all(f"\n  {name} " in shown for name in names)
     assert "Usage: tunewright" in shown

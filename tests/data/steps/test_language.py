@@ -62,7 +62,7 @@ def test_system_turns_are_not_looked_at() -> None:
 
 
 def test_a_column_of_the_user_stays() -> None:
-    assert fate(with_column(talk(EN, EN), "language", "British")) == "British"
+    assert fate(with_column(talk(EN, EN), "language", value="British")) == "British"
     assert Work(Options(column="")).batch([found := talk(EN, EN)])[0].row is found
     assert Work(Options(column="tongue")).batch([found])[0].row.details.get("columns", {}) == {"tongue": "en"}  # pyright: ignore[reportOptionalMemberAccess]
 

@@ -34,7 +34,7 @@ class Work(BatchStep):
                 return Outcome(None, reason=REASON)
             if not sure and self.options.unsure == "drop":
                 return Outcome(None, reason=UNSURE)
-        return Outcome(with_column(row, self.options.column, whole) if self.options.column else row)
+        return Outcome(with_column(row, self.options.column, value=whole) if self.options.column else row)
 
     def _known(self, text: str) -> str:
         """The code of a text's language, or that it is unknown."""

@@ -80,7 +80,7 @@ class Work:
         if not self.options.keep_score or math.isnan(perplexity):
             return row
         whole = next(iter(wholes([row])))
-        return with_column(with_column(whole, COLUMN, f"{perplexity:.3g}"), IFD, f"{difficulty:.3f}")
+        return with_column(with_column(whole, COLUMN, value=f"{perplexity:.3g}"), IFD, value=f"{difficulty:.3f}")
 
 
 def unasked(row: Row) -> Row:

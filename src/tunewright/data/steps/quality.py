@@ -52,7 +52,7 @@ class Work(BatchStep):
         total, _parts = score(found)
         if self.options.least is not None and total < self.options.least:
             return Outcome(None, reason="quality.score")
-        return Outcome(with_column(row, COLUMN, f"{total:.2f}") if self.options.keep_score else row)
+        return Outcome(with_column(row, COLUMN, value=f"{total:.2f}") if self.options.keep_score else row)
 
 
 def _own(options: Options) -> tuple[Rule, ...]:

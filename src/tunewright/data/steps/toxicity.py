@@ -31,5 +31,5 @@ class Work(BatchStep):
         scorer = SCORERS[self.options.scorer]
         worst = max(map(scorer, LOOKS[self.options.look_at](row)), default=0.0)
         if self.options.action == "mark":
-            return Outcome(with_column(row, COLUMN, f"{worst:.2f}"))
+            return Outcome(with_column(row, COLUMN, value=f"{worst:.2f}"))
         return Outcome(None, reason=REASON) if worst >= self.options.threshold else Outcome(row)
