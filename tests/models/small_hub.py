@@ -1,4 +1,4 @@
-"""A small hub on loopback, as far as reading a model or a data set needs one: info, files with Range, tokens, faults."""
+"""A small hub on loopback, as far as reading a model or a data set needs one: files with Range, tokens, faults."""
 
 from __future__ import annotations
 
