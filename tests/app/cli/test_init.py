@@ -57,3 +57,19 @@ def test_the_conversations_are_whole() -> None:
         turns = json.loads(line)["messages"]
         assert [turn["role"] for turn in turns] == ["user", "assistant"] * (len(turns) // 2)
         assert all(turn["content"].strip() for turn in turns)
+
+
+def test_the_list_says_data_rules_and_gates(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", "--list"]) == 0
+    said = capsys.readouterr().out
+    assert all(f"{name}: " in said for name in names())
+    assert main(["init", "--list", "--json"]) == 0
+    found = {each["template"]: each for each in json.loads(capsys.readouterr().out)["templates"]}
+    assert found["healthcare"]["steps"][0] == "personal_data"
+    assert "contaminated of contamination" in found["legal"]["gates"]
+    assert found["classification"]["steps"] == ["deduplicate"]
+
+
+def test_without_a_folder_it_says_what_to_write(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init"]) == 2
+    assert "tunewright init --list" in capsys.readouterr().err
