@@ -229,7 +229,7 @@ def said_by_check(folder: Path, text: str, capsys: pytest.CaptureFixture[str]) -
         ("[file]", '4: evaluate.suites.0.path: no file is called "test.jsonl" here. Write a file or a glob'),
         ("[heldout, {type: file}]", '4: evaluate.suites.1.path: no file is called "test.jsonl" here.'),
         ("[{type: file, path: absent.jsonl}]", '4: evaluate.suites.0.path: no file is called "absent.jsonl" here.'),
-        ("[{type: file, path: '.'}]", '4: evaluate.suites.0.path: "." is a folder.'),
+        ("[{type: file, path: '.'}]", '4: evaluate.suites.0.path: "." is a folder without a text file (.txt, .md).'),
         ("[{type: file, path: 'no*.jsonl'}]", '4: evaluate.suites.0.path: no file is called "no*.jsonl" here.'),
         (
             "[{type: file, path: recipe.yaml}]",
@@ -240,7 +240,7 @@ def said_by_check(folder: Path, text: str, capsys: pytest.CaptureFixture[str]) -
             '4: evaluate.suites.0.format: no source is called "jsnl". Did you mean "jsonl"?',
         ),
         ("[{type: lm_eval, file: task.yaml}]", '4: evaluate.suites.0.file: no file is called "task.yaml" here.'),
-        ("[{type: lm_eval, file: '.'}]", '4: evaluate.suites.0.file: "." is a folder.'),
+        ("[{type: lm_eval, file: '.'}]", '4: evaluate.suites.0.file: "." is a folder without a text file (.txt, .md).'),
     ],
 )
 def test_check_looks_for_the_files_of_suites(

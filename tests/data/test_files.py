@@ -51,7 +51,7 @@ def test_a_missing_file_is_named_with_its_key(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "what"),
     [
-        ("deep", '"deep" is a folder without a text file (.txt, .md) in it.'),
+        ("deep", '"deep" is a folder without a text file (.txt, .md).'),
         ("no.csv", 'no file is called "no.csv" here.'),
         ("~nobody-here/x.csv", 'no file is called "~nobody-here/x.csv" here.'),
     ],

@@ -38,7 +38,7 @@ def test_a_good_recipe_of_three_lines(tmp_path: Path) -> None:
 def test_every_mistake_is_said_at_once_with_line_path_and_nearest_name(tmp_path: Path) -> None:
     assert sentences(tmp_path, FIVE) == [
         "recipe.yaml:3: data.train: this key is missing. "
-        "Add it. Training rows: a path, or a mapping with `path` and `type`.",
+        "Add it. Training rows: a path, a mapping with `path`, or a list of these.",
         'recipe.yaml:4: data.trian: there is no key "trian" here. Did you mean "train"?',
         'recipe.yaml:7: method.rnk: there is no key "rnk" here. Did you mean "rank"?',
         'recipe.yaml:9: training.lerning_rate: there is no key "lerning_rate" here. Did you mean "learning_rate"?',

@@ -116,7 +116,7 @@ def _source(draft: Draft, source: tuple[Path, Any, Any], *, key: str, known: Kno
 def absence(name: str, folder: FilePath) -> str:
     """Why a path or glob has no file."""
     if os.path.isdir(folder / os.path.expanduser(name)):  # noqa: PTH111, PTH112 - as in `matches`
-        return f'"{name}" is a folder without a text file (.txt, .md) in it.'
+        return f'"{name}" is a folder without a text file (.txt, .md).'
     return f'no file is called "{name}" here.'
 
 
