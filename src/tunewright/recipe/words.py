@@ -7,7 +7,13 @@ from typing import Any
 
 from tunewright.recipe.keys import Keys, Schema, part_name
 
-_KINDS = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "null": "empty", "object": "a mapping"}
+_KINDS = {
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "empty",
+    "object": "a mapping",
+}
 _BOUNDS = {
     "minimum": "of at least {}",
     "exclusiveMinimum": "above {}",
