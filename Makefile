@@ -13,7 +13,7 @@ export GOMP_SPINCOUNT ?= 4000
 .DEFAULT_GOAL := help
 .PHONY: help setup demo smoke test test-all check docs bench bench-join clean
 .PHONY: test-slow test-kill-lora test-kill-full test-kill-qlora test-kill-schedule-free test-kill-ranks
-.PHONY: bench-data test-faults test-stores test-detection
+.PHONY: bench-data test-faults test-stores test-detection test-kill-data
 .PHONY: test-soak test-seeds test-mutations test-few-shot test-mlflow test-million test-gates
 
 help:
@@ -54,7 +54,7 @@ docs: $(STAMP) ## write the generated pages of docs/reference
 
 # Each piece of test-all runs alone, too; together they take hours on 2 cores.
 test-all: test test-slow test-mutations test-kill-lora test-kill-full test-kill-qlora test-kill-schedule-free ## everything, hours
-test-all: test-kill-ranks test-few-shot test-seeds test-mlflow test-million test-soak test-gates test-faults test-detection test-stores
+test-all: test-kill-ranks test-few-shot test-seeds test-mlflow test-million test-soak test-gates test-faults test-detection test-stores test-kill-data
 
 test-slow: $(STAMP) ## tests marked slow
 	$(SLOW)
@@ -85,6 +85,9 @@ test-gates: $(STAMP) ## one recipe with gates: a good model passes, five that we
 
 test-faults: $(STAMP) ## 14 kinds of planted faults: the receipt names each with its count; two minutes
 	$(BIN)/python scripts/planted_faults.py
+
+test-kill-data: $(STAMP) ## kill -9 at eight random moments of a preparation: nothing half written is seen, the end is the same
+	$(BIN)/python scripts/kill_data_test.py
 
 test-detection: $(STAMP) ## recall and precision of what data steps find, against bars; writes docs/evidence/data.json
 	$(BIN)/python scripts/near_duplicates_curve.py

@@ -73,7 +73,7 @@ def test_nothing_is_lost_and_the_name_is_one(chosen: list[str], seed: int, chat:
         "steps": [options_of(name).model_dump() for name in steps],
         "limits": {"quarantined_rows": None},
         "overlong": "drop",
-        "max_tokens": 64,
+        "max_tokens": 300,
     }
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
