@@ -109,3 +109,11 @@ def test_a_data_set_has_one_name_however_many_processes(tmp_path: Path, chat: Ch
     assert made[0].receipt.rows.dropped == {"clean.empty_turn": 1}
     split = open_dataset(workspace_of(tmp_path), made[0]).split("train")
     assert split.row(0).details.get("changes") == ["clean.invisible", "clean.white_space"]
+
+
+def test_a_worker_ends_without_a_word_when_nobody_asks_any_more(capfd: pytest.CaptureFixture[str]) -> None:
+    process = Process((Fates(),))
+    assert isinstance(process.ask(ROWS), bytes)
+    process._pipe.close()
+    assert process._process.wait(timeout=20) == 0
+    assert capfd.readouterr().err == ""

@@ -21,7 +21,7 @@ from tunewright.data.step import GlobalStep
 def serve(work: Connection) -> None:
     """Answer until nothing comes. An exception of a step is sent as its text."""
     steps: Any = work.recv()
-    while content := work.recv_bytes():
+    while content := received(work):
         batch = read(content)
         try:
             found = steps.map(to_rows(batch)) if isinstance(steps, GlobalStep) else write(transform(batch, steps))
@@ -31,6 +31,14 @@ def serve(work: Connection) -> None:
             work.send(Failed(repr(error), traceback.format_exc()))
             raise SystemExit(1) from error
         work.send(found)
+
+
+def received(work: Connection) -> bytes:
+    """The next batch; nothing where the process that asks is gone."""
+    try:
+        return work.recv_bytes()
+    except (EOFError, ConnectionResetError):
+        return b""
 
 
 def write(batch: pa.RecordBatch) -> bytes:
