@@ -8,6 +8,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -126,11 +127,15 @@ def test_grouped_rows_stay_in_one_family() -> None:
 
 
 def test_chains_do_not_take_what_is_not_alike() -> None:
-    edges = {0: {1: 0.8}, 1: {0: 0.8, 2: 0.8}, 2: {1: 0.8}}
-    every = [("train", row(str(n))) for n in range(3)]
-    chosen = keepers(every, edges, keep="first", alike=lambda a, b: False, length=len)
-    assert chosen == {1: 0}
-    assert components(edges) == {0: 0, 1: 0, 2: 0}
+    near = {0: [1], 1: [0, 2], 2: [1]}
+    pairs = np.array([[0, 1], [1, 2]])
+
+    def alike(one: int, other: int) -> bool:
+        return abs(one - other) == 1
+
+    assert keepers([0, 1, 2], near.__getitem__, alike=alike) == {1: 0}
+    assert components(pairs, alike=alike) == {0: 0, 1: 0, 2: 0}
+    assert components(pairs, alike=lambda one, other: one == 1) == {1: 1, 2: 1}
 
 
 def test_rows_without_words_stay() -> None:
