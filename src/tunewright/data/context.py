@@ -52,6 +52,16 @@ class Context:
     emit: Emit = silent
 
 
+class Asking:
+    """A step that asks the tokenizer or the base model: what it needs, taken when the step is bound."""
+
+    _context: Context | None = None
+
+    def bind(self, context: Context) -> None:
+        """Take the tokenizer and the base model."""
+        self._context = context
+
+
 def bound(steps: Sequence[Step], context: Context | None) -> tuple[Step, ...]:
     """The steps; those that have `bind(context)` take from it what they need.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tunewright.core.errors import UserError
 from tunewright.core.ports import Phase, Row, StepResult
-from tunewright.data.context import Context
+from tunewright.data.context import Asking, Context
 from tunewright.data.draw import drawn
 from tunewright.data.groups import values_of
 from tunewright.data.losses import base_losses
@@ -18,18 +18,13 @@ from tunewright.data.token_counts import token_counts
 from tunewright.recipe.options.steps.order import Options
 
 
-class Work:
+class Work(Asking):
     """Fulfils the port Step."""
 
     phase: Phase = "training_rows"
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self._context: Context | None = None
-
-    def bind(self, context: Context) -> None:
-        """Take the tokenizer and the base model."""
-        self._context = context
 
     def parents(self, context: Context) -> list[str]:
         """The base model, where it decides."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from tunewright.core.ports import Gone, Message, Phase, Row, StepResult
-from tunewright.data.context import Context
+from tunewright.data.context import Asking, Context
 from tunewright.data.losses import base_losses
 from tunewright.data.rows import with_column
 from tunewright.data.shelf import wholes
@@ -23,18 +23,13 @@ HIGHEST_LOSS = 700.0
 """In nats: beyond it the perplexity is no number any more."""
 
 
-class Work:
+class Work(Asking):
     """Fulfils the port Step."""
 
     phase: Phase = "training_rows"
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self._context: Context | None = None
-
-    def bind(self, context: Context) -> None:
-        """Take the tokenizer and the base model."""
-        self._context = context
 
     def parents(self, context: Context) -> list[str]:
         """The base model, where it is asked."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from tunewright.core.errors import UserError
 from tunewright.core.ports import Gone, Phase, Row, StepResult
-from tunewright.data.context import Context
+from tunewright.data.context import Asking, Context
 from tunewright.data.draw import amount, drawn
 from tunewright.data.k_centre import k_centre
 from tunewright.data.losses import base_losses
@@ -18,18 +18,13 @@ from tunewright.data.word_vectors import text_of, word_vectors
 from tunewright.recipe.options.steps.select import Options
 
 
-class Work:
+class Work(Asking):
     """Fulfils the port Step."""
 
     phase: Phase = "training_rows"
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self._context: Context | None = None
-
-    def bind(self, context: Context) -> None:
-        """Take the tokenizer and the base model."""
-        self._context = context
 
     def parents(self, context: Context) -> list[str]:
         """The base model, where it decides."""
