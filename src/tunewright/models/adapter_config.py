@@ -40,6 +40,9 @@ def check_adapter_config(folder: Path, model: Any) -> None:
     if not path.is_file():
         raise UserError(f"there is no {ADAPTER_CONFIG} beside the weights.", where=str(folder), do="Copy it there.")
     theirs, ours = read_json(path), model.peft_config["default"]
+    _check_kind(theirs, str(ours.peft_type.value), path)
+    if ours.peft_type.value != "LORA":
+        return  # of (IA)3, names and shapes of the weights say the rest
     _check_form(theirs, path)
     wanted = {key: getattr(ours, key) for key in PLAIN}
     if getattr(model, pissa.START, None):  # saved as a plain adapter of twice the rank
@@ -60,10 +63,18 @@ def check_adapter_config(folder: Path, model: Any) -> None:
         )
 
 
+def _check_kind(theirs: Mapping[str, Any], ours: str, path: Path) -> None:
+    kind = theirs.get("peft_type")
+    if kind != ours:
+        raise UserError(
+            f"this adapter is of the kind {kind}, and the recipe trains {ours}.",
+            where=str(path),
+            do="Write method as that adapter was made.",
+        )
+
+
 def _check_form(theirs: Mapping[str, Any], path: Path) -> None:
-    kind, start = theirs.get("peft_type"), theirs.get("init_lora_weights")
-    if kind != "LORA":
-        raise UserError(f"this adapter is of the kind {kind}.", where=str(path), do="Only LoRA can go on.")
+    start = theirs.get("init_lora_weights")
     strange = [key for key in UNKNOWN_FORMS if theirs.get(key)]
     if strange:
         raise UserError(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -203,10 +203,13 @@ def causal_mask(longest: int, prefix: int, *, device: torch.device) -> Tensor | 
 
 
 @contextmanager
-def undisturbed(model: Any, *, adapter: bool, gradients: bool = False) -> Iterator[Body]:
+def undisturbed(
+    model: Any, *, adapters: AbstractContextManager[Any] | None = None, gradients: bool = False
+) -> Iterator[Body]:
     """Evaluation mode and the library's attention for the block; after it everything is as before.
 
-    Never `inference_mode`: some rotary embeddings store tensors in a pass, and training must use them.
+    `adapters` switches them for the block, such as `models.adapted.bare`. Never `inference_mode`: some rotary
+    embeddings store tensors in a pass, and training must use them.
     """
     body = Body(model)
     training = [module for module in model.modules() if module.training]
@@ -217,7 +220,7 @@ def undisturbed(model: Any, *, adapter: bool, gradients: bool = False) -> Iterat
         model.eval()
         if foreign:
             body.lm.set_attn_implementation(attention_of(body.config))
-        with torch.set_grad_enabled(gradients), nullcontext() if adapter else model.disable_adapter():
+        with torch.set_grad_enabled(gradients), adapters or nullcontext():
             yield body
     finally:
         if foreign:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
 from torch import Tensor
 
 from tunewright.core.errors import UserError
@@ -25,6 +24,7 @@ from tunewright.core.language_model import (
     ScoreItem,
 )
 from tunewright.core.ports import Ids
+from tunewright.models.adapted import Wardrobe, coats, kinds_in, names_in
 from tunewright.models.forward import TOLERANCE, causal_lm, distance
 from tunewright.models.generate import stream
 from tunewright.models.inference import Body, Seen, undisturbed
@@ -58,7 +58,7 @@ def open_language_model(
     `compiled`: folder where compiled kernels lie or are put; None goes without.
     """
     try:
-        _check_peft(model)
+        _check_adapters(model)
         lm = causal_lm(model)
         own = LlamaLanguageModel(
             Shared(
@@ -77,14 +77,12 @@ def open_language_model(
     return own
 
 
-def _check_peft(model: Any) -> None:
+def _check_adapters(model: Any) -> None:
     """Raise Foreign for adapters that our forward does not compute."""
-    configs = getattr(model, "peft_config", {})
-    kinds = {str(getattr(config.peft_type, "value", config.peft_type)) for config in configs.values()}
-    if kinds - {"LORA"}:
-        raise Foreign(f"the adapter is of the kind {sorted(kinds - {'LORA'})[0]}")
-    if len(configs) > 1:
-        raise Foreign("PEFT holds several adapters")
+    if strange := sorted(kinds_in(model) - {"LORA"}):
+        raise Foreign(f"the adapter is of the kind {strange[0]}")
+    if sum(len(names_in(coat)) for coat in coats(model)) > 1:
+        raise Foreign("the model holds several adapters")
 
 
 @torch.no_grad()
@@ -94,7 +92,7 @@ def _check_pass(model: Any, own: LlamaLanguageModel) -> None:
     row = [at * (decoder.anatomy.vocabulary - 1) // CHECK_TOKENS for at in range(CHECK_TOKENS)]
     states = own.hidden([row])[0]
     ours = torch.cat([decoder.logits(states[:-1]), decoder.logits(states[-1:])])
-    with undisturbed(model, adapter=True) as body:
+    with undisturbed(model) as body:
         theirs = body.logits(body.states([Seen(row, list(range(len(row))))], [])[0])
     limit = TOLERANCE.get(decoder.dtype, TOLERANCE[torch.bfloat16])
     if bool(torch.isfinite(theirs).all()) and not distance(ours, theirs) <= limit:
@@ -110,8 +108,14 @@ class TransformersLanguageModel:
     def __init__(
         self, model: Any, *, batch_tokens: int = 2048, decode: Decode | None = None, reason: str = "asked for"
     ) -> None:
-        self.model, self.batch_tokens, self.decode, self.reason = model, batch_tokens, decode, reason
+        self.batch_tokens, self.decode, self.reason = batch_tokens, decode, reason
+        self.wardrobe = model if isinstance(model, Wardrobe) else Wardrobe(model)
         self.name = ""
+
+    @property
+    def model(self) -> Any:
+        """The model with every adapter that it has by now."""
+        return self.wardrobe.model
 
     @property
     def forward(self) -> str:
@@ -162,27 +166,18 @@ class TransformersLanguageModel:
                     yield replace(piece, ticket=places[piece.ticket])
 
     def load_adapter(self, name: str, folder: Path) -> None:
-        """Load an adapter through PEFT. Raises UserError when PEFT or the model refuses it."""
-        if not name or name == BASE or name in self.adapters:
-            raise UserError(f"an adapter cannot be called {name!r} here.", do="Choose a name that is not in use.")
-        try:
-            if isinstance(self.model, PeftModel):
-                self.model.load_adapter(str(folder), adapter_name=name, autocast_adapter_dtype=False)
-            else:
-                self.model = PeftModel.from_pretrained(self.model, folder, adapter_name=name)
-        except (ValueError, RuntimeError, OSError, KeyError) as error:
-            short = " ".join(str(error).split())[:200]
-            raise UserError(f"this adapter is refused: {short}.", where=str(folder)) from error
+        """Load an adapter of any kind. Raises UserError when it is spoilt or does not fit."""
+        self.wardrobe.load(name, folder)
 
     def unload_adapter(self, name: str) -> None:
         """Forget an adapter. Raises UserError for an unknown name."""
         self._check_name(name)
-        self.model.delete_adapter(name)
+        self.wardrobe.forget(name)
 
     @property
     def adapters(self) -> tuple[str, ...]:
-        """Names of the adapters that PEFT holds."""
-        return tuple(sorted(getattr(self.model, "peft_config", {})))
+        """Names of the adapters that the model holds."""
+        return self.wardrobe.names
 
     def with_adapter(self, name: str) -> TransformersLanguageModel:
         """The same weights with a loaded adapter on. Raises UserError for an unknown name."""
@@ -190,12 +185,12 @@ class TransformersLanguageModel:
         return self._view(name)
 
     def without_adapter(self) -> TransformersLanguageModel:
-        """The same weights with the adapter off during calls; for a model without one, the model itself."""
-        return self._view(BASE) if hasattr(self.model, "disable_adapter") else self
+        """The same weights with every adapter off during calls; for a model without one, the model itself."""
+        return self._view(BASE) if self.adapters else self
 
     def _view(self, name: str) -> TransformersLanguageModel:
         view = TransformersLanguageModel(
-            self.model, batch_tokens=self.batch_tokens, decode=self.decode, reason=self.reason
+            self.wardrobe, batch_tokens=self.batch_tokens, decode=self.decode, reason=self.reason
         )
         view.name = name
         return view
@@ -207,16 +202,8 @@ class TransformersLanguageModel:
 
     @contextmanager
     def _passing(self, name: str, *, gradients: bool = False) -> Iterator[Body]:
-        """The model with one adapter, the one it has ("") or none, for the block."""
-        off = name == BASE and hasattr(self.model, "disable_adapter")
-        before: Any = None
+        """The model with one adapter, the ones it was opened with ("") or none, for the block."""
         if name not in ("", BASE):
             self._check_name(name)
-            before = self.model.active_adapter
-            self.model.set_adapter(name)
-        try:
-            with undisturbed(self.model, adapter=not off, gradients=gradients) as body:
-                yield body
-        finally:
-            if before is not None:
-                self.model.set_adapter(before)
+        with undisturbed(self.model, adapters=self.wardrobe.wearing(name), gradients=gradients) as body:
+            yield body

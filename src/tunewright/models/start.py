@@ -11,7 +11,10 @@ from torch import Tensor
 
 from tunewright.core.errors import UserError
 from tunewright.core.workspace import Workspace
+from tunewright.models.adapted import coats
 from tunewright.models.adapter_config import ADAPTER_CONFIG, check_adapter_config
+from tunewright.models.bottleneck import BottleneckModel
+from tunewright.models.bottleneck_files import check_form, is_bottleneck
 from tunewright.models.config import read_json
 from tunewright.models.tensors import read_weights
 from tunewright.models.weights import INDEX, SINGLE, tensors_digest, tensors_of, weight_files
@@ -79,10 +82,10 @@ def start_weights(method: Any, model: Any, *, folder: Path, base_digest: str = "
     """
     _check_base(folder, base_digest)
     adapter = (folder / ADAPTER).is_file()
-    if adapter != hasattr(model, "peft_config"):
+    if adapter != bool(coats(model)):
         raise _other_kind(folder, adapter)
     if adapter:
-        check_adapter_config(folder, model)
+        _check_form(folder, model)
     trainable = method.trainable(model)
     found = read_weights(folder)
     weights = method.read(folder) if adapter else {name: found[name] for name in trainable if name in found}
@@ -93,6 +96,21 @@ def start_weights(method: Any, model: Any, *, folder: Path, base_digest: str = "
     else:
         _check_rest(found, dict(model.named_parameters(remove_duplicate=False)) | weights, folder)
     return {name: tensor.to(torch.float32) for name, tensor in weights.items()}
+
+
+def _check_form(folder: Path, model: Any) -> None:
+    """Raise UserError when an adapter is of another kind or form than the one that trains."""
+    ours, theirs = isinstance(model, BottleneckModel), is_bottleneck(folder)
+    if ours != theirs:
+        raise UserError(
+            f"this adapter is {'a' if theirs else 'no'} bottleneck, and the recipe trains {'one' if ours else 'none'}.",
+            where=str(folder),
+            do="Write method as these weights were made.",
+        )
+    if ours:
+        check_form(folder, model)
+    else:
+        check_adapter_config(folder, model)
 
 
 def _check_base(folder: Path, base_digest: str) -> None:
@@ -110,7 +128,7 @@ def _other_kind(folder: Path, adapter: bool) -> UserError:
         return UserError(
             "this folder holds an adapter, and the method trains the model's own weights.",
             where=str(folder),
-            do="Write method: lora in the form of that adapter.",
+            do="Write method as that adapter was made.",
         )
     return UserError(
         "this folder holds a whole model, and the method trains an adapter.",

@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from tunewright.core.errors import UserError
+
 ADDED = "tunewright_added_rows"
 
 
@@ -37,6 +39,16 @@ def resize(model: Any, vocabulary_size: int, *, added: Sequence[int] = ()) -> No
 def added_rows(model: Any) -> tuple[int, ...]:
     """Ids of added tokens, whose embeddings train beside an adapter."""
     return getattr(model, ADDED, ())
+
+
+def refuse_added(model: Any, *, method: str) -> None:
+    """Raise UserError where tokens were added: their rows must learn, and this method trains no embedding."""
+    if added_rows(model):
+        raise UserError(
+            f"{method} trains no row of the embedding, so added tokens would never learn what they mean.",
+            where="model.added_tokens",
+            do="Choose method: lora, partial or full.",
+        )
 
 
 def token_rows(model: Any) -> dict[str, list[int]]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from tunewright.core.errors import UserError
 from tunewright.models.adapter_config import ADAPTER_CONFIG, CHANGES_BASE, UNKNOWN_FORMS
+from tunewright.models.bottleneck_files import is_bottleneck
 from tunewright.models.config import read_json
 from tunewright.models.inference import Seen
 from tunewright.models.llama.adapters import Adapter, Alone, Low, adapter_from
@@ -59,6 +60,8 @@ def admitted(
 
 def _config(folder: Path) -> dict[str, Any]:
     path = folder / ADAPTER_CONFIG
+    if is_bottleneck(folder):
+        raise _refused(folder, "it is a bottleneck", "Only LoRA in its forms runs beside others; open it alone.")
     if not path.is_file():
         raise _refused(folder, f"there is no {ADAPTER_CONFIG}", "Name the folder of an adapter that PEFT saved.")
     config = read_json(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from copy import copy
 from pathlib import Path
@@ -12,9 +11,9 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import Tensor, nn
 
-from tunewright.core import digest
 from tunewright.core.errors import UserError
 from tunewright.models import pissa
+from tunewright.models.drawn import draw_uniform
 from tunewright.models.dropout import CLOCK, DropoutClock, SeededDropout, silence
 from tunewright.models.targets import beside, targets, turned
 from tunewright.models.tensors import read_weights, write_weights
@@ -59,7 +58,7 @@ class Work:
         else:
             for name, parameter in self.trainable(wrapped).items():
                 if ".lora_A." in name:
-                    _draw(parameter, name, seed)
+                    draw_uniform(parameter, name, seed=seed)
         if self.options.dropout:
             _seed_dropout(wrapped, layers)
         return wrapped
@@ -153,15 +152,6 @@ def _compute_in(dtype: torch.dtype, model: Any) -> None:
     for layer in _layers(model).values():
         for parts in (layer.lora_A, layer.lora_B, layer.lora_magnitude_vector):
             parts.to(dtype)
-
-
-def _draw(parameter: nn.Parameter, name: str, seed: int) -> None:
-    """Uniform in +-1/sqrt(in), PEFT's own start (kaiming_uniform with a = sqrt 5), one generator a matrix."""
-    generator = torch.Generator().manual_seed(int(digest.of_json([seed, name])[:15], 16))
-    bound = 1 / math.sqrt(parameter.shape[1])
-    drawn = torch.rand(parameter.shape, generator=generator, dtype=torch.float32) * (2 * bound) - bound
-    with torch.no_grad():
-        parameter.copy_(drawn)
 
 
 def _seed_dropout(model: Any, layers: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from tunewright.core.errors import UserError
 from tunewright.models.dropout import silence
+from tunewright.models.sublayers import blocks
 from tunewright.models.vocabulary import added_rows
 from tunewright.models.whole import load_whole, read_trained, refuse_quantised, save_whole, whole
 from tunewright.recipe.options.methods.partial import Options
@@ -69,7 +70,7 @@ class Work:
         wanted = self.options.top_layers
         if not wanted:
             return []
-        found = blocks(model)
+        found = blocks(model, where="method.top_layers", do="Write top_layers: 0 and name modules.")
         if wanted > len(found):
             raise UserError(
                 f"this model has {len(found)} blocks, fewer than {wanted}.",
@@ -90,20 +91,6 @@ class Work:
                 do=f"Name both: {_last_name(model, embedding)} and {_last_name(model, head)} will train together.",
             )
         return chosen
-
-
-def blocks(model: Any) -> nn.ModuleList:
-    """The blocks of a decoder, lowest first. Raises UserError where the model keeps none in a list."""
-    count = getattr(model.config, "num_hidden_layers", None)
-    lists = (module for module in model.modules() if isinstance(module, nn.ModuleList) and len(module) == count)
-    found = next(lists, None)
-    if found is None:
-        raise UserError(
-            f"the blocks of the architecture {model.config.model_type} are not known.",
-            where="method.top_layers",
-            do="Write top_layers: 0 and name modules.",
-        )
-    return found
 
 
 def _matching(wanted: str, named: Iterable[tuple[str, nn.Module]]) -> list[nn.Module]:
