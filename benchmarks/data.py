@@ -1,7 +1,8 @@
-"""Preparing data beside peers: near duplicates, then a million chat rows; writes the key `data` and the table.
+"""Preparing data beside peers: near duplicates, stages, a million chat rows; writes the key `data` and the table.
 
-    python benchmarks/data.py                       everything: three repeats of near duplicates, then the rows
-    python benchmarks/data.py --only near           near duplicates; personal: personal data; rows: a million rows
+    python benchmarks/data.py                       everything: three repeats of near duplicates, then the rest once
+    python benchmarks/data.py --only near           near duplicates; personal: personal data; rows: a million rows;
+                                                    stages: each stage alone, and Presidio and data-juicer beside some
     python benchmarks/data.py --documents 20000     fewer documents, nothing is written
 
 Near duplicates: one thread each, start-up left out, sides one after the other in each repeat. Ours: shingles, MinHash,
@@ -25,8 +26,8 @@ from typing import Any
 
 import table
 from documents import Documents, documents
+from environments import PIECES, REPOSITORY, environment
 from rensa import RMinHash, RMinHashLSH
-from training import PIECES, REPOSITORY
 
 from tunewright.core.ports import Converted, Message, Row
 from tunewright.data.rows import make_row
@@ -45,7 +46,7 @@ PACKAGES = ("datatrove==0.10.1", "spacy==3.8.18", "nltk", "loguru", "humanize", 
 def main() -> int:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=["near", "personal", "rows"])
+    parser.add_argument("--only", choices=["near", "personal", "stages", "rows"])
     parser.add_argument("--documents", type=int, default=DOCUMENTS)
     asked = parser.parse_args()
     PIECES.mkdir(parents=True, exist_ok=True)
@@ -59,6 +60,8 @@ def main() -> int:
         print(json.dumps(found, indent=1))
         if whole:
             (PIECES / "near_duplicates.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    if asked.only in (None, "stages") and whole:
+        subprocess.run([sys.executable, str(Path(__file__).with_name("stages.py"))], check=True)
     if asked.only in (None, "rows") and whole:
         subprocess.run([sys.executable, str(REPOSITORY / "scripts" / "million_rows.py")], check=False)
     if whole:
@@ -182,10 +185,7 @@ def _rensa(texts: list[str], *, shingled: bool) -> tuple[float, Any]:
 
 
 def _datatrove(texts: list[str]) -> tuple[float, Any]:
-    python = REPOSITORY / ".cache" / "environments" / "datatrove" / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(python.parent.parent)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", *PACKAGES], check=True)
+    python = environment("datatrove", PACKAGES)
     file = PIECES / "documents.jsonl"
     file.write_text("".join(json.dumps(text) + "\n" for text in texts), encoding="utf-8")
     command = [str(python), str(Path(__file__).with_name("peer_datatrove.py")), str(file)]

@@ -98,7 +98,7 @@ def stage_lines(stages: dict[str, Any]) -> list[str]:
         lines += ["| stage | rows | rows/s | MB/s | peak memory |", "|---|---|---|---|---|"]
         for stage, each in stages[kind].items():
             memory = f"{each['peak_memory_bytes'] / 1e9:.2f} GB"
-            more = f", {each['tokens'] / each['seconds']:,.0f} tokens/s" if each["tokens"] else ""
+            more = f", {each['tokens'] / each['cpu_s']:,.0f} tokens/s" if each["tokens"] else ""
             cells = f"{each['rows']:,} | {each['rows_per_s']:,}{more} | {each['mb_per_s']:.1f} | {memory}"
             lines += [f"| {stage.replace('_', ' ')} | {cells} |"]
         lines += [""]
@@ -106,7 +106,7 @@ def stage_lines(stages: dict[str, Any]) -> list[str]:
         if peer not in stages:
             continue
         found = stages[peer]
-        lines += [f"### {title}", "", f"{found['documents']:,} documents, one run, one thread.", ""]
+        lines += [f"### {title}", "", f"{found['documents']:,} documents, one run, one thread, by processor time.", ""]
         lines += ["| | documents/s | peak memory |", "|---|---|---|"]
         for side, key in (("Tunewright", ""), (name, f"{peer}_")):
             memory = f"{found[f'{key}peak_memory_bytes'] / 1e9:.2f} GB"

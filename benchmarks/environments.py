@@ -25,6 +25,8 @@ def environment(name: str, packages: Sequence[str], *, without: Sequence[str] = 
     asked = "\n".join([*packages, *(f"without {each}" for each in without)]) + "\n"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == asked:
         return python
+    if folder.is_symlink():
+        folder.unlink()
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     pip = [sys.executable, "-m", "pip", "--python", str(python)]
