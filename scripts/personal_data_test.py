@@ -3,6 +3,9 @@
     python scripts/personal_data_test.py                  # development sentences: what the patterns were made on
     python scripts/personal_data_test.py --final          # sentences written afterwards; writes docs/evidence/data.json
     python scripts/personal_data_test.py --mistakes 5     # shows some of each kind
+    python scripts/personal_data_test.py --names --final  # names alone: by list, by the model, by both
+
+The last needs the extra `names`; in an environment of its own: tests/edge/detectors/own_environment.py makes it.
 
 A value is found when spans of its kind cover it whole. A finding is right when it lies on a planted value of its kind.
 Findings in text without personal data (topics of Python's manual, sources of its library) count as wrong ones, too.
@@ -25,7 +28,12 @@ from pathlib import Path
 
 from personal_data_rows import Planted, planted
 
-from tunewright.detect.personal import KINDS, personal_spans
+from tunewright.core import catalog
+from tunewright.detect.language import language
+from tunewright.detect.personal import KINDS, Finder, personal_spans
+from tunewright.detect.personal_name import names
+from tunewright.detect.personal_name_model import named_by
+from tunewright.detect.spans import Span
 
 HERE = Path(__file__).parent
 EVIDENCE = HERE.parent / "docs" / "evidence" / "data.json"
@@ -33,6 +41,8 @@ BARS = {
     **dict.fromkeys(["email", "card", "iban", "ssn", "ip"], 0.97),
     **dict.fromkeys(["phone", "medical_record"], 0.90),
 }
+NAMES_BAR = 0.75
+"""Of names by lists and model; by lists alone they are reported."""
 WITH_ADDRESSES = ("_aix_support", "ipaddress", "socket", "uuid")
 CREDITS = re.compile(r"(?im)^.*(?:@|author|copyright|\(c\)|written|contributed|maintain|thanks|\bby ).*$")
 """Lines that may name people. Others do, too: what is found of names there is no false alarm by itself."""
@@ -50,10 +60,10 @@ class Counts:
         self.in_real_text: Counter[str] = Counter()
         self.mistakes: defaultdict[str, list[str]] = defaultdict(list)
 
-    def look(self, row: Planted) -> None:
+    def look(self, row: Planted, *, kinds: tuple[str, ...] = KINDS, by: Finder = names) -> None:
         """Compare what is found in a text with what was planted."""
-        spans = personal_spans(row.text)
-        for start, end, kind in row.values:
+        spans = personal_spans(row.text, kinds, by=by)
+        for start, end, kind in (value for value in row.values if value[2] in kinds):
             own = {place for span in spans if span.kind == kind for place in range(span.start, span.end)}
             self.planted[kind] += 1
             if all(place in own or not row.text[place].isalnum() for place in range(start, end)):
@@ -133,11 +143,14 @@ def main(arguments: list[str]) -> int:
     """Print the table; 1 when a bar is not met."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--final", action="store_true")
+    parser.add_argument("--names", action="store_true")
     parser.add_argument("--rounds", type=int, default=150)
     parser.add_argument("--mistakes", type=int, default=0)
     given = parser.parse_args(arguments)
     which, seed = ("final", 20261129) if given.final else ("development", 1)
     rows = planted(HERE / f"personal_data_{which}.tsv", rounds=given.rounds, seed=seed)
+    if given.names:
+        return names_alone(rows, final=given.final, mistakes=given.mistakes)
     counts = Counts()
     for row in rows:
         counts.look(row)
@@ -163,6 +176,33 @@ def main(arguments: list[str]) -> int:
     ]
     print(f"below its bar: {', '.join(low)}" if low else "every bar is met")
     return bool(low)
+
+
+def names_alone(rows: list[Planted], *, final: bool, mistakes: int) -> int:
+    """Names by each way, in all texts and in the English ones; 1 when the lists and the model miss the bar."""
+    model = catalog.work("detectors", "spacy")(catalog.options("detectors", "spacy")())
+    ways: dict[str, Finder] = {
+        "list": names,
+        "model": lambda text: [Span(*place, "name", 0.6) for place in model.places(text.replace("\0", "0"))],
+        "list_and_model": named_by(model.places),
+    }
+    found: dict[str, dict[str, object]] = {}
+    for way, by in ways.items():
+        for where, texts in (("", rows), ("_english", [row for row in rows if language(row.text).code == "en"])):
+            counts, begun = Counts(), time.perf_counter()
+            for row in texts:
+                counts.look(row, kinds=("name",), by=by)
+            measured = {**counts.measured("name"), "rows_per_s": round(len(texts) / (time.perf_counter() - begun))}
+            del measured["false_alarms_in_real_text"]  # no such text was looked at
+            found[f"personal_data.name_by_{way}{where}"] = measured
+            for line in counts.mistakes["name"][:: max(1, len(counts.mistakes["name"]) // max(1, mistakes))][:mistakes]:
+                print(f"  {way}{where}: {line}")
+    for way, one in found.items():
+        print(f"{way}: " + ", ".join(f"{what} {value}" for what, value in one.items()))
+    if final:
+        keep(found)
+    both = found["personal_data.name_by_list_and_model"]
+    return int(min(both["precision"], both["recall"]) < NAMES_BAR)  # type: ignore[type-var]
 
 
 def show(measured: dict[str, dict[str, object]], characters: int) -> None:

@@ -17,6 +17,7 @@ from torch import nn
 from transformers import AutoModelForCausalLM
 
 from tests.house.scorer_rows import EMPTY, LABELS, SCENARIOS, without_numbers
+from tests.house.text_contracts import detector_depends_on_the_text_alone, embedder_places_texts
 from tunewright.core import catalog
 from tunewright.core.answers import AnsweredRow
 from tunewright.core.errors import OutsideError, UserError
@@ -340,18 +341,6 @@ def harness_refuses_what_is_no_task(harness: Any, folder: Path) -> list[str]:
     return problems
 
 
-def embedder_places_texts(embedder: Any) -> list[str]:
-    """Vectors of length 1 in the order of the texts, the same whatever stands beside them, the alike near."""
-    texts = ["A cat sat on the mat.", "", "A cat is sitting on a rug.", "Interest rates rose by a tenth."]
-    found, alone = embedder.embed(texts), embedder.embed(texts[:1])
-    problems = [] if found.dtype == np.float32 and found.shape[0] == len(texts) else [f"{found.dtype} {found.shape}"]
-    problems += [] if np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-4) else ["lengths are not 1"]
-    problems += [] if np.allclose(found[0], alone[0], atol=1e-4) else ["what stands beside a text changes its vector"]
-    problems += [] if found[0] @ found[2] > found[0] @ found[3] else ["the alike are not near"]
-    problems += [] if embedder.embed([]).shape[0] == 0 else ["no texts have vectors"]
-    return problems + ([] if embedder.digest else ["no digest"])
-
-
 NO_SOURCES = {
     "sql": [f"postgresql://user:{SECRET}@127.0.0.1:1/x", "sqlite:///no.db"],
     "files": [f"http://user:{SECRET}@127.0.0.1:1/x.jsonl", "file://no.jsonl", "memory://no.jsonl"],
@@ -388,6 +377,7 @@ CONTRACTS: dict[str, Contract] = {
     "objectives": lambda part, _model, _folder: objective_counts_add_up(part),
     "optimisers": lambda part, _model, _folder: optimiser_goes_down_and_resumes(part) + optimiser_says_what_it_is(part),
     "embedders": lambda part, _model, _folder: embedder_places_texts(part),
+    "detectors": lambda part, _model, _folder: detector_depends_on_the_text_alone(part),
     "trackers": lambda part, _model, folder: tracker_takes_numbers(part, folder),
     "stores": lambda part, _model, folder: store_says_what_is_not_there(part, folder),
     "harnesses": lambda part, _model, folder: harness_refuses_what_is_no_task(part, folder),

@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from tests.house.contracts import CONTRACTS
-from tests.house.test_parts import EVERY, load
+from tests.house.test_parts import HERE, load
 from tunewright.core import catalog
 from tunewright.core.ports import Gone, RawRow, StepResult
 
 
-@pytest.mark.parametrize(("kind", "name"), EVERY, ids=lambda word: word)
+@pytest.mark.parametrize(("kind", "name"), HERE, ids=lambda word: word)
 def test_a_part_keeps_the_contract_of_its_kind(kind: str, name: str, tiny_model_folder: Path, tmp_path: Path) -> None:
     part = load(kind, name)
     assert CONTRACTS[kind](part.work(part.options()), tiny_model_folder, tmp_path) == []

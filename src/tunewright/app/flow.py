@@ -58,6 +58,7 @@ def _prepare(project: Project, base: Base, *, emit: Emit) -> DatasetVersion:
         model=base_model(project, base),
         model_digest=base_model_digest(project, base),
         embedder=resolve.embedder,
+        detector=resolve.detector,
         emit=emit,
         measured=evaluating.measured_rows(project, tell=unseen.append),
         writer=writing.opener(project.workspace.cache, emit=emit),

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from tunewright.core import catalog
 from tunewright.core.errors import UserError
-from tunewright.core.ports import Embedder, Tracker
+from tunewright.core.ports import Detector, Embedder, Tracker
 from tunewright.core.store import Store
 from tunewright.data.prepare import DataParts
 from tunewright.data.rows import SPLITS
@@ -63,6 +63,11 @@ def trackers(recipe: Recipe) -> dict[str, Tracker]:
 def embedder(options: Any) -> Embedder:
     """An embedder. Raises OutsideError with the install command where its package is missing."""
     return part("embedders", options)
+
+
+def detector(options: Any) -> Detector:
+    """A detector. Raises OutsideError with the install command where its package is missing."""
+    return part("detectors", options)
 
 
 def harness(name: str) -> Any:

@@ -30,6 +30,7 @@ ROOMS = {
     "trackers": "edge",
     "harnesses": "edge",
     "embedders": "edge",
+    "detectors": "edge",
     "stores": "edge",
 }
 

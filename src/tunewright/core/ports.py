@@ -35,6 +35,19 @@ class Embedder(Protocol):
         ...
 
 
+class Detector(Protocol):
+    """A model that finds things of one kind in a text, such as names of people."""
+
+    @property
+    def digest(self) -> str:
+        """Digest of what decides the findings: the weights and the version of the program that uses them."""
+        ...
+
+    def places(self, text: str) -> list[tuple[int, int]]:
+        """Characters [start, end) of each finding, in order. They depend on the text alone; any length will do."""
+        ...
+
+
 class Source(Protocol):
     """A file format. Streams; memory does not grow with the file."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from tunewright.core.events import Emit, silent
 from tunewright.core.language_model import LanguageModel
-from tunewright.core.ports import Chat, Embedder, Row, Step
+from tunewright.core.ports import Chat, Detector, Embedder, Row, Step
 from tunewright.core.writing import Endpoint, Writer
 
 
@@ -26,6 +26,10 @@ def _no_embedder(_options: Any) -> Embedder:
     raise NotImplementedError("no embedder was given")
 
 
+def _no_detector(_options: Any) -> Detector:
+    raise NotImplementedError("no detector was given")
+
+
 def _no_writer(_endpoint: Endpoint) -> Writer:
     raise NotImplementedError("no writer was given")
 
@@ -35,8 +39,8 @@ class Context:
     """`folder`: the recipe's; `cache`: for what can be made again; `today`: an ISO date.
 
     `measured`: rows of the recipe's evaluation suites by suite, without those drawn from the data set itself. `model`
-    opens the base model. `chat` has its tokens. `embedder` makes one from its options. The functions are called only by
-    steps that need them.
+    opens the base model. `chat` has its tokens. `embedder` and `detector` make one from its options. The functions are
+    called only by steps that need them.
     """
 
     folder: Path
@@ -47,6 +51,7 @@ class Context:
     model: Callable[[], LanguageModel] = _no_model
     model_digest: str = ""
     embedder: Callable[[Any], Embedder] = _no_embedder
+    detector: Callable[[Any], Detector] = _no_detector
     writer: Callable[[Endpoint], Writer] = _no_writer
     """Opens a model behind a server."""
     emit: Emit = silent

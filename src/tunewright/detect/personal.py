@@ -66,7 +66,8 @@ def _behind_equals(text: str, start: int, at: int) -> int:
     return start
 
 
-_FINDERS: dict[str, Callable[[str], Iterable[Span]]] = {
+Finder = Callable[[str], Iterable[Span]]
+_FINDERS: dict[str, Finder] = {
     "credentials": secrets,
     "email": emails,
     "iban": ibans,
@@ -85,10 +86,11 @@ _WITHOUT_DIGITS = frozenset({"credentials", "email", "name", "ip"})
 _DIGIT = re.compile(r"\d")
 
 
-def personal_spans(text: str, kinds: Collection[str] = KINDS) -> list[Span]:
+def personal_spans(text: str, kinds: Collection[str] = KINDS, *, by: Finder = names) -> list[Span]:
     """Personal data of some kinds in the order of the text; no two lie over one another.
 
-    Kinds that are not asked for still take their place: a card's digits are no telephone number.
+    Kinds that are not asked for still take their place: a card's digits are no telephone number. `by` finds names; what
+    was found before stands there as zero bytes.
     """
     seen = plain(text)
     left = seen.text
@@ -97,7 +99,7 @@ def personal_spans(text: str, kinds: Collection[str] = KINDS) -> list[Span]:
     for kind, find in _FINDERS.items():
         if (bare and kind not in _WITHOUT_DIGITS) or (kind == "name" and kind not in kinds):
             continue
-        own = list(find(left))
+        own = list(by(left) if kind == "name" else find(left))
         if own:
             left = _without(left, own)
             found += _apart(own) if kind in kinds else ()

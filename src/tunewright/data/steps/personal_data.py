@@ -12,12 +12,14 @@ import orjson
 
 from tunewright.core import digest
 from tunewright.core.errors import Problem, UserError
-from tunewright.core.ports import Row
+from tunewright.core.ports import Detector, Row
 from tunewright.data.context import Context
 from tunewright.data.pseudonyms import hashed, masked, pseudonym, redacted
 from tunewright.data.row_texts import rewritten
 from tunewright.data.step import BatchStep, Outcome
-from tunewright.detect.personal import KINDS, personal_spans
+from tunewright.detect.personal import KINDS, Finder, personal_spans
+from tunewright.detect.personal_name import names
+from tunewright.detect.personal_name_model import named_by
 from tunewright.detect.spans import Span
 from tunewright.recipe.options.steps.personal_data import KEYED, Options
 
@@ -38,17 +40,20 @@ class Work(BatchStep):
         self.actions = {kind: action for kind, action in options.actions().items() if action != "keep"}
         self._folder = Path()
         self._key = b""
+        self._detector: Detector | None = None
 
     def bind(self, context: Context) -> None:
-        """Take the key. Raises UserError where there is none, or a short one."""
+        """Take the key and the model for names. Raises UserError where there is no key, or a short one."""
         self._folder = context.folder
         self._key = self._read_key()
+        self._detector = None if self.options.names == "list" else context.detector(self.options.names)
 
     def parents(self, context: Context) -> list[str]:
-        """A digest of the key: other pseudonyms are other rows."""
+        """Digests of the key, since other pseudonyms are other rows, and of the model for names."""
         self._folder = context.folder
         key = self._read_key()
-        return [digest.of_parts([b"personal_data", key])] if key else []
+        by = [] if self.options.names == "list" else [context.detector(self.options.names).digest]
+        return [*([digest.of_parts([b"personal_data", key])] if key else []), *by]
 
     def batch(self, rows: Sequence[Row]) -> list[Outcome]:
         """Each row with its texts rewritten. Raises UserError, naming files, lines and kinds, where one is refused."""
@@ -74,7 +79,7 @@ class Work(BatchStep):
         head = f"{name}: " if name else ""
         spans = [
             span._replace(start=span.start - len(head), end=span.end - len(head))
-            for span in personal_spans(head + text, self.actions.keys())
+            for span in personal_spans(head + text, self.actions.keys(), by=self._names())
             if span.start >= len(head)
         ]
         if not spans:
@@ -85,6 +90,10 @@ class Work(BatchStep):
             parts += [text[at : span.start], self._instead(text, span)]
             at = span.end
         return "".join([*parts, text[at:]])
+
+    def _names(self) -> Finder:
+        """How names are found. Unbound, as the checks of all steps use it, by the lists."""
+        return names if self._detector is None else named_by(self._detector.places)
 
     def _instead(self, text: str, span: Span) -> str:
         value, action = text[span.start : span.end], self.actions[span.kind]

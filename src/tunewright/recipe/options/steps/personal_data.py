@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import model_validator
 
 from tunewright.recipe.fields import Options as Block
-from tunewright.recipe.fields import Part, option
+from tunewright.recipe.fields import Part, PartOf, option
 
 Action = Literal["redact", "mask", "hash", "pseudonym", "drop", "refuse", "keep"]
 AsSaid = Literal["redact", "mask", "hash", "pseudonym", "drop", "refuse", "keep", "default"]
@@ -31,7 +31,7 @@ class Kinds(Block):
     credentials: AsSaid = option("default", "Keys, tokens, private keys and passwords.", why="as all kinds")
     name: AsSaid = option(
         "keep",
-        "Names of people, by lists of common names.",
+        "Names of people, as `names` says.",
         why="lists miss one name in several and take some words for names: docs/how-to/personal-data.md has how many",
     )
 
@@ -49,6 +49,11 @@ class Options(Part):
         why="redact: what is not in the data cannot be learnt by heart",
     )
     kinds: Kinds = option(Kinds(), "What happens to single kinds.", why="see its keys")
+    names: Annotated[Any, PartOf("detectors", also=("list",))] = option(
+        "list",
+        "How names are found: by lists of common names, or also by a model (`spacy`, for English).",
+        why="list: needs no package and is twenty times as fast; docs/how-to/personal-data.md measures both",
+    )
     key_variable: str = option(
         "",
         "Name of the environment variable that holds the key of hash and pseudonym.",
@@ -65,6 +70,8 @@ class Options(Part):
             raise ValueError(f"{keyed[0]} needs a key: write key_variable or key_file.")
         if self.key_variable and self.key_file:
             raise ValueError("write key_variable or key_file, not both.")
+        if self.names != "list" and self.actions()["name"] == "keep":
+            raise ValueError("a model for names does nothing while names are kept: write kinds.name: redact.")
         return self
 
     def actions(self) -> dict[str, str]:
