@@ -113,8 +113,11 @@ def decided(step: Any, rows: dict[str, list[Row]], *, work: Work) -> StepResult:
         return step.apply(rows)
     step = step.look(list(wholes(evenly([row for group in rows.values() for row in group]))))
     told = Counted(work.emit, name_of(step), total=sum(map(len, rows.values())))
-    found = {split: list(told.each(work.crew.map(batches(wholes(group)), step))) for split, group in rows.items()}
-    return step.decide(rows, found)
+
+    def found(group: list[Row]) -> Any:
+        return step.gather(told.each(work.crew.map(batches(wholes(group)), step)), rows=len(group))
+
+    return step.decide(rows, {split: found(group) for split, group in rows.items()})
 
 
 def account(rows: dict[str, list[Row]], result: StepResult, *, step: Any, work: Work) -> dict[str, list[Row]]:

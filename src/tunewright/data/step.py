@@ -7,7 +7,7 @@ with what it found (`decide`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from tunewright.core.ports import Changed, Fate, Gone, Phase, Row, StepResult
@@ -69,19 +69,26 @@ class GlobalStep:
         """The step after a look at some rows, evenly drawn from all; `map` may depend on what it saw."""
         return self
 
-    def map(self, rows: Sequence[Row]) -> Sequence[Any]:
-        """What is to be known of each row, in order. It depends on the row and the options alone."""
+    def map(self, rows: Sequence[Row]) -> Collection[Any]:
+        """What is to be known of each row, in order: list or array. It depends on the row and the options alone."""
         raise NotImplementedError
 
-    def decide(self, rows: dict[str, list[Row]], found: dict[str, list[Any]]) -> StepResult:
+    def gather(self, found: Iterable[Any], *, rows: int) -> Any:
+        """What was found of all rows of a split, in order, as `decide` wants it; a list, where a step says nothing."""
+        return list(found)
+
+    def decide(self, rows: dict[str, list[Row]], found: dict[str, Any]) -> StepResult:
         """The port's `apply`, with what `map` found of each row, by split and in order."""
         raise NotImplementedError
 
     def apply(self, rows: dict[str, list[Row]]) -> StepResult:
         """The port's `apply`, in this process."""
         step = self.look(evenly([row for group in rows.values() for row in group]))
-        found = {split: [each for batch in batches(group) for each in step.map(batch)] for split, group in rows.items()}
-        return step.decide(rows, found)
+
+        def found(group: list[Row]) -> Iterator[Any]:
+            return (each for batch in batches(group) for each in step.map(batch))
+
+        return step.decide(rows, {name: step.gather(found(some), rows=len(some)) for name, some in rows.items()})
 
 
 def evenly(rows: Sequence[Any], *, most: int = SAMPLE_ROWS) -> list[Any]:

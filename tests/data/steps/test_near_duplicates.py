@@ -8,7 +8,6 @@ import random
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +15,7 @@ from hypothesis import strategies as st
 from tests.data.builders import prepared, row, workspace_of, write_jsonl
 from tests.data.test_shingles import plain
 from tunewright.core.ports import Row
-from tunewright.data.steps.near_duplicates import Work, components, keepers
+from tunewright.data.steps.near_duplicates import Work
 from tunewright.recipe.options.steps.near_duplicates import Options
 from tunewright.text.chat import ChatFormat
 
@@ -124,18 +123,6 @@ def test_grouped_rows_stay_in_one_family() -> None:
     families = [each.details.get("family") for each in result.rows["train"]]
     assert families == [rows[0].id, rows[0].id, None]
     assert [change.reason for change in result.changed] == ["near_duplicates"] * 2
-
-
-def test_chains_do_not_take_what_is_not_alike() -> None:
-    near = {0: [1], 1: [0, 2], 2: [1]}
-    pairs = np.array([[0, 1], [1, 2]])
-
-    def alike(one: int, other: int) -> bool:
-        return abs(one - other) == 1
-
-    assert keepers([0, 1, 2], near.__getitem__, alike=alike) == {1: 0}
-    assert components(pairs, alike=alike) == {0: 0, 1: 0, 2: 0}
-    assert components(pairs, alike=lambda one, other: one == 1) == {1: 1, 2: 1}
 
 
 def test_rows_without_words_stay() -> None:

@@ -10,8 +10,7 @@ N rows, B bands.
 from __future__ import annotations
 
 import copy
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +19,8 @@ from numpy.typing import NDArray
 from rensa import RMinHash  # pyright: ignore[reportAttributeAccessIssue] - compiled, without stubs
 
 from tunewright.core.ports import Changed, Details, Gone, Phase, Row, StepResult
+from tunewright.data.bands import NOBODY, Pairs, Places, candidates, components, keepers
+from tunewright.data.shelf import wholes
 from tunewright.data.shingles import Hashes, Sets, jaccard, shingles
 from tunewright.data.step import BATCH_ROWS, GlobalStep
 from tunewright.data.words import answer_text, prompt_text, rejected_text
@@ -31,13 +32,11 @@ PERMUTATIONS = 128
 SEED = 1
 REASON = "near_duplicates"
 PRECEDENCE = ("test", "validation", "train")
-ALL_PAIRS, CHAINED = 12, 100
-"""A bucket of up to so many rows gives every pair; of one up to the second number each row meets the first and its
-neighbour, of a larger one the first: the number of pairs stays in line with the rows."""
 FRAME_ROWS = 50
 """With fewer rows nothing is said to stand in most of them."""
 SHOWN_CLUSTERS, SHOWN_ROWS, SHOWN_TEXT = 100, 6, 600
-SetsOf = Callable[[Sequence[Row]], Sets]
+Marks = NDArray[np.uint64]
+"""uint64 [rows, B + 1]: a key of every band, and the number of shingles."""
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -59,8 +58,8 @@ class Work(GlobalStep):
         step._frame = found[counts > self.options.frame_share * len(sample)]
         return step
 
-    def map(self, rows: Sequence[Row]) -> list[Hashes | None]:
-        """Of each row a key of every band and its number of shingles, uint64 [B + 1]; None of a row without words."""
+    def map(self, rows: Sequence[Row]) -> Marks:
+        """Of each row a key of every band and its number of shingles (0: it has no words), uint64 [rows, B + 1]."""
         sets = self._sets(rows)
         flat = sets.hashes * _ODD  # MinHash wants 64 bits that are spread
         matrix = RMinHash.digest_matrix_from_flat_token_hashes(flat, sets.starts.astype(np.uint64), PERMUTATIONS, SEED)
@@ -68,31 +67,34 @@ class Work(GlobalStep):
         keys = np.zeros((len(rows), BANDS), np.uint64)
         for part in range(BAND_ROWS):
             keys = (keys ^ (keys >> np.uint64(29))) * _ODD + signatures[:, part : BANDS * BAND_ROWS : BAND_ROWS]
-        counts = np.diff(sets.starts).astype(np.uint64)
-        marks = np.concatenate([keys, counts[:, None]], axis=1)
-        return [marks[at] if counts[at] else None for at in range(len(rows))]
+        return np.concatenate([keys, np.diff(sets.starts).astype(np.uint64)[:, None]], axis=1)
 
-    def decide(self, rows: dict[str, list[Row]], found: dict[str, list[Hashes | None]]) -> StepResult:
+    def gather(self, found: Iterable[Any], *, rows: int) -> Marks:
+        """Marks of all rows of a split in one array."""
+        marks = np.empty((rows, BANDS + 1), np.uint64)
+        for at, mark in enumerate(found):
+            marks[at] = mark
+        return marks
+
+    def decide(self, rows: dict[str, list[Row]], found: dict[str, Marks]) -> StepResult:
         """Rows without near duplicates of those that stay; or all of them, those alike in one family."""
-        splits = sorted(rows, key=PRECEDENCE.index)
-        every = [(split, row) for split in splits for row in rows[split]]
-        marks = [mark for split in splits for mark in found[split]]
-        pairs = candidates(marks)
-        near = Near([row for _split, row in every], pairs, sets_of=self._sets, threshold=self.options.threshold)
+        every = Every(rows)
+        counts = every.joined(found, column=BANDS).astype(np.int64)
+        worth = self._worth(every, counts)
+        rank = np.empty(len(worth), np.int64)
+        rank[worth] = np.arange(len(worth))
+        rank[counts == 0] = NOBODY
+        pairs = candidates((every.joined(found, column=band) for band in range(BANDS)), rank=rank)
+        del found, rank  # as large as what is made next
+        near = Near(every.rows, pairs, counts, sets_of=self._sets, threshold=self.options.threshold)
+        return (self._grouped if self.options.action == "group" else self._dropped)(every, near, worth)
+
+    def _worth(self, every: Every, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Places, those that are most worth keeping first: by split, length, as they stand; of families the last."""
+        places = np.arange(len(counts))
         if self.options.action == "group":
-            return self._grouped(rows, every, near=near, pairs=pairs)
-        worth = self._worth(every, marks, near=near)
-        return self._dropped(rows, every, near=near, worth=worth)
-
-    def _worth(self, every: list[tuple[str, Row]], marks: Sequence[Hashes | None], *, near: Near) -> list[int]:
-        """Places that have neighbours, those that are most worth keeping first: by split, length, as they stand."""
-        longest = self.options.keep == "longest"
-
-        def key(place: int) -> tuple[int, int, int]:
-            mark = marks[place]
-            return PRECEDENCE.index(every[place][0]), -int(mark[-1]) if longest and mark is not None else 0, place
-
-        return sorted(near.places.tolist(), key=key)
+            return places[::-1]
+        return np.lexsort((places, -counts, every.splits)) if self.options.keep == "longest" else places
 
     def _text(self, row: Row) -> str:
         if self.options.part == "prompt":
@@ -105,97 +107,126 @@ class Work(GlobalStep):
         sets = shingles([self._text(row) for row in rows], ngram=self.options.ngram)
         return without(sets, self._frame) if len(self._frame) else sets
 
-    def _dropped(
-        self, rows: dict[str, list[Row]], every: list[tuple[str, Row]], *, near: Near, worth: Sequence[int]
-    ) -> StepResult:
-        keeper = keepers(worth, near.neighbours, alike=near.alike)
-        gone, kept = [], {split: [] for split in rows}
-        for place, (split, row) in enumerate(every):
-            if place in keeper:
-                gone.append(Gone(row, split, "duplicate", REASON, every[keeper[place]][1].id))
-            else:
-                kept[split].append(row)
-        clusters: dict[int, list[int]] = defaultdict(list)
-        for place, stays in keeper.items():
-            clusters[stays].append(place)
-        return StepResult(kept, gone, {}, report=self._report(every, clusters, near=near))
+    def _dropped(self, every: Every, near: Near, worth: NDArray[np.int64]) -> StepResult:
+        met = worth[near.stands[worth]]
+        keeper = keepers(_each(met), near.pairs.of, rows=len(every.rows), alike=near.alike)
+        report = self._report(every, keeper, near=near, order=met)
+        near.let_go()
+        kept, gone = every.empty(), []
+        ids = {place: every.rows[place].id for place in np.unique(keeper[keeper != NOBODY]).tolist()}
+        for place, (row, stays) in enumerate(zip(every.rows, keeper, strict=True)):
+            if stays == NOBODY:
+                kept[every.split(place)].append(row)
+                continue
+            gone.append(Gone(row, every.split(place), "duplicate", REASON, ids[int(stays)]))
+        return StepResult(kept, gone, {}, report=report)
 
-    def _grouped(
-        self, rows: dict[str, list[Row]], every: list[tuple[str, Row]], *, near: Near, pairs: NDArray[np.int64]
-    ) -> StepResult:
-        first = components(pairs, alike=near.alike)
-        kept: dict[str, list[Row]] = {split: [] for split in rows}
+    def _grouped(self, every: Every, near: Near, worth: NDArray[np.int64]) -> StepResult:
+        first = components(near.pairs.each(), rows=len(every.rows), alike=near.alike)
+        others = np.where(first == np.arange(len(first)), NOBODY, first)
+        report = self._report(every, others, near=near, order=worth[::-1])
+        near.let_go()
+        kept = every.empty()
         changed: list[Changed] = []
-        clusters: dict[int, list[int]] = defaultdict(list)
-        for place, (split, row) in enumerate(every):
-            if place in first:
-                whole: Any = row
-                old = whole.whole() if hasattr(whole, "whole") else whole
-                family = every[first[place]][1].id
+        for place, row in enumerate(every.rows):
+            kept[every.split(place)].append(row)
+            if first[place] != NOBODY:
+                family = every.rows[first[place]].id
+                old = next(wholes([row]))
                 new = replace(old, details=Details(**{**old.details, "family": family}))
                 changed.append(Changed(row, new, REASON))
-                row = new
-                if place != first[place]:
-                    clusters[first[place]].append(place)
-            kept[split].append(row)
-        return StepResult(kept, [], {}, changed, report=self._report(every, clusters, near=near))
+                kept[every.split(place)][-1] = new
+        return StepResult(kept, [], {}, changed, report=report)
 
-    def _report(self, every: list[tuple[str, Row]], clusters: dict[int, list[int]], *, near: Near) -> dict[str, Any]:
-        """The largest clusters, the row that stays first, for people."""
-        largest = sorted(clusters.items(), key=lambda item: (-len(item[1]), item[0]))
+    def _report(self, every: Every, keeper: Places, *, near: Near, order: NDArray[np.int64]) -> dict[str, Any]:
+        """The largest clusters, the row that stays first, for people; `keeper` of each row that is with another."""
+        led = order[keeper[order] != NOBODY]
+        leaders, sizes = np.unique(keeper[led], return_counts=True)
+        largest = np.lexsort((leaders, -sizes))[:SHOWN_CLUSTERS]
         return {
-            "clusters": len(clusters),
-            "rows": sum(map(len, clusters.values())),
+            "clusters": len(leaders),
+            "rows": len(led),
             "pairs_with_other_labels": near.conflicts,
             "frame_shingles": len(self._frame),
-            "largest": [self._cluster(every, [stays, *some], near=near) for stays, some in largest[:SHOWN_CLUSTERS]],
+            "largest": [
+                self._cluster(every, led[keeper[led] == leaders[at]], near=near, leader=int(leaders[at]))
+                for at in largest
+            ],
         }
 
-    def _cluster(self, every: list[tuple[str, Row]], places: list[int], *, near: Near) -> dict[str, Any]:
-        """One cluster; the first of its places is the row that stays."""
-        shown = [self._shown(every, place, near.similarity(place, places[0])) for place in places[:SHOWN_ROWS]]
-        return {"size": len(places), "rows": shown}
+    def _cluster(self, every: Every, led: NDArray[np.int64], *, near: Near, leader: int) -> dict[str, Any]:
+        """One cluster; first stands the row that stays."""
+        places = [leader, *led[: SHOWN_ROWS - 1].tolist()]
+        shown = [self._shown(every, place, near.similarity(place, leader)) for place in places]
+        return {"size": len(led) + 1, "rows": shown}
 
-    def _shown(self, every: list[tuple[str, Row]], place: int, similarity: float) -> dict[str, Any]:
-        split, row = every[place]
-        at = {"id": row.id, "split": split, "source": row.source, "line": row.line, "similarity": round(similarity, 4)}
+    def _shown(self, every: Every, place: int, similarity: float) -> dict[str, Any]:
+        row = every.rows[place]
+        at = {
+            "id": row.id,
+            "split": every.split(place),
+            "source": row.source,
+            "line": row.line,
+            "similarity": round(similarity, 4),
+        }
         return {**at, "text": self._text(row).strip()[:SHOWN_TEXT]}
+
+
+class Every:
+    """Rows of all splits in one list, the most protected split first."""
+
+    def __init__(self, rows: dict[str, list[Row]]) -> None:
+        self._names = sorted(rows, key=PRECEDENCE.index)
+        self._given = list(rows)
+        self.rows = [row for name in self._names for row in rows[name]]
+        self.splits = np.repeat(np.arange(len(self._names), dtype=np.int8), [len(rows[name]) for name in self._names])
+
+    def split(self, place: int) -> str:
+        """The split that a row stands in."""
+        return self._names[self.splits[place]]
+
+    def empty(self) -> dict[str, list[Row]]:
+        """A list of no rows for each split, in the order in which splits were given."""
+        return {name: [] for name in self._given}
+
+    def joined(self, found: dict[str, Marks], *, column: int) -> Hashes:
+        """One number of each row."""
+        return np.concatenate([found[name][:, column] for name in self._names] or [np.zeros(0, np.uint64)])
 
 
 class Near:
     """Rows that may be alike: who meets whom, and how alike two of them are. Memory: their shingles and the pairs.
 
-    `places` ascend; `conflicts` counts pairs that are alike and have two labels, of those that were looked at.
+    `counts`: shingles of each row. `stands` [N]: is it in a pair? `conflicts` counts pairs that are alike and have two
+    labels, of those that were looked at.
     """
 
     def __init__(
         self,
         rows: Sequence[Row],
-        pairs: NDArray[np.int64],
+        pairs: Pairs,
+        counts: NDArray[np.int64],
         *,
         sets_of: Callable[[Sequence[Row]], Sets],
         threshold: float,
     ) -> None:
-        self._threshold = threshold
+        self.pairs, self._rows, self._threshold = pairs, rows, threshold
         self.conflicts = 0
-        self.places = np.unique(pairs)
-        self._index = {place: at for at, place in enumerate(self.places.tolist())}
-        self._labels = {place: rows[place].label for place in self._index}
-        both = np.concatenate([pairs, pairs[:, ::-1]]).astype(np.int32)
-        order = np.lexsort((both[:, 1], both[:, 0]))
-        self._others = both[order, 1]
-        self._starts = np.searchsorted(both[order, 0], np.append(self.places, np.iinfo(np.int32).max))
-        hashes, counts = [np.zeros(0, np.uint64)], [np.zeros(1, np.int64)]
-        for start in range(0, len(self.places), BATCH_ROWS):
-            batch = sets_of([rows[place] for place in self.places[start : start + BATCH_ROWS].tolist()])
-            hashes.append(batch.hashes)
-            counts.append(np.diff(batch.starts))
-        self._sets = Sets(np.concatenate(hashes), np.cumsum(np.concatenate(counts)))
+        places = pairs.places()
+        self.stands = np.zeros(len(rows), bool)
+        self.stands[places] = True
+        self._index = np.cumsum(self.stands, dtype=np.int32) - 1
+        starts = np.concatenate([[0], np.cumsum(counts[places])])
+        self._sets = Sets(np.empty(starts[-1], np.uint64), starts)
+        for start in range(0, len(places), BATCH_ROWS):
+            some = places[start : start + BATCH_ROWS]
+            batch = sets_of(list(wholes([rows[place] for place in some.tolist()])))
+            self._sets.hashes[starts[start] : starts[start + len(some)]] = batch.hashes
 
-    def neighbours(self, place: int) -> list[int]:
-        """Places of the rows that it meets, ascending."""
-        at = self._index[place]
-        return self._others[self._starts[at] : self._starts[at + 1]].tolist()
+    def let_go(self) -> None:
+        """Forget pairs and shingles."""
+        self._sets = Sets(np.zeros(0, np.uint64), np.zeros(1, np.int64))
+        self.pairs = Pairs(np.zeros(0, np.int32), np.zeros(1, np.int64))
 
     def similarity(self, one: int, other: int) -> float:
         """Exact, in [0, 1]."""
@@ -205,7 +236,7 @@ class Near:
         """True for two rows with one label whose similarity is at least the threshold."""
         if self.similarity(one, other) < self._threshold:
             return False
-        same = self._labels[one] == self._labels[other]
+        same = self._rows[one].label == self._rows[other].label
         self.conflicts += not same
         return same
 
@@ -221,73 +252,7 @@ def without(sets: Sets, frame: Hashes) -> Sets:
     return Sets(sets.hashes[stays], np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
 
 
-def candidates(marks: Sequence[Hashes | None]) -> NDArray[np.int64]:
-    """Pairs of places [P, 2] that share a band, each once, the smaller first."""
-    places = np.array([at for at, mark in enumerate(marks) if mark is not None], np.int64)
-    if len(places) < 2:
-        return np.zeros((0, 2), np.int64)
-    matrix = np.stack([mark for mark in marks if mark is not None])
-    found = np.zeros(0, np.int64)
-    for band in range(BANDS):
-        order = np.argsort(matrix[:, band], kind="stable")
-        pairs = [pair[:, 0] << 32 | pair[:, 1] for pair in _pairs_of(places[order], matrix[order, band])]
-        found = np.sort(np.concatenate([found, *pairs]))
-        found = found[np.insert(found[1:] != found[:-1], 0, True)] if len(found) else found
-    return np.stack([found >> 32, found & 0xFFFFFFFF], 1)
-
-
-def _pairs_of(places: NDArray[np.int64], keys: Hashes) -> Iterator[NDArray[np.int64]]:
-    """Pairs of places with equal keys; `places` ascend within equal keys."""
-    starts = np.flatnonzero(np.insert(keys[1:] != keys[:-1], 0, True))
-    sizes = np.diff(np.append(starts, len(keys)))
-    for size in np.unique(sizes[(sizes > 1) & (sizes <= ALL_PAIRS)]).tolist():
-        groups = places[starts[sizes == size][:, None] + np.arange(size)]
-        one, other = np.triu_indices(size, 1)
-        yield np.stack([groups[:, one].ravel(), groups[:, other].ravel()], 1)
-    large = sizes > ALL_PAIRS
-    for start, size in zip(starts[large].tolist(), sizes[large].tolist(), strict=True):
-        group = places[start : start + size]
-        yield np.stack([np.full(size - 1, group[0]), group[1:]], 1)
-        if size <= CHAINED:
-            yield np.stack([group[:-1], group[1:]], 1)
-
-
-def keepers(
-    worth: Sequence[int], neighbours: Callable[[int], Sequence[int]], *, alike: Callable[[int, int], bool]
-) -> dict[int, int]:
-    """Of each row that goes, the place of the row that stays, to which it was verified to be alike.
-
-    `worth`: places in the order in which they are worth keeping. A row meets neighbours that stay, then the rows that
-    stay in place of neighbours that went.
-    """
-    keeper: dict[int, int] = {}
-    stays: set[int] = set()
-    for place in worth:
-        near = neighbours(place)
-        direct = [other for other in near if other in stays]
-        further = dict.fromkeys(keeper[other] for other in near if other in keeper)
-        met = next((other for other in dict.fromkeys([*direct, *further]) if alike(place, other)), None)
-        if met is None:
-            stays.add(place)
-        else:
-            keeper[place] = met
-    return keeper
-
-
-def components(pairs: NDArray[np.int64], *, alike: Callable[[int, int], bool]) -> dict[int, int]:
-    """Of each row that is alike to another, the first place of all that such pairs join."""
-    parent: dict[int, int] = {}
-
-    def first(place: int) -> int:
-        while parent.setdefault(place, place) != place:
-            parent[place] = parent[parent[place]]
-            place = parent[place]
-        return place
-
-    for one, other in pairs.tolist():
-        low, high = sorted((first(one), first(other)))
-        if low != high and alike(one, other):
-            parent[high] = low
-    found = {place: first(place) for place in list(parent)}
-    joined = {root for place, root in found.items() if place != root}
-    return {place: root for place, root in found.items() if root in joined}
+def _each(places: NDArray[np.int64]) -> Iterator[int]:
+    """Places as Python's numbers, a few at one time."""
+    for start in range(0, len(places), BATCH_ROWS):
+        yield from places[start : start + BATCH_ROWS].tolist()
