@@ -67,7 +67,13 @@ def test_the_list_says_data_rules_and_gates(capsys: pytest.CaptureFixture[str]) 
     found = {each["template"]: each for each in json.loads(capsys.readouterr().out)["templates"]}
     assert found["healthcare"]["steps"][0] == "personal_data"
     assert "contaminated of contamination" in found["legal"]["gates"]
-    assert found["classification"]["steps"] == ["deduplicate"]
+    assert found["classification"]["steps"] == [
+        "clean",
+        "deduplicate",
+        "near_duplicates",
+        "personal_data",
+        "contamination",
+    ]
 
 
 def test_without_a_folder_it_says_what_to_write(capsys: pytest.CaptureFixture[str]) -> None:
