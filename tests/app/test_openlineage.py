@@ -190,3 +190,45 @@ def test_the_reader_finds_what_is_wrong(workspace: Workspace, damage: str) -> No
         del event["outputs"][0]["facets"]["version"]["datasetVersion"]
     with pytest.raises((TypeError, ValueError)):
         read(base.RunEvent, event)
+
+
+def test_columns_are_traced_through_the_map_and_the_shape(tmp_path: Path, chat: ChatFormat) -> None:
+    rows = [{"head": f"thing {number}", "body": "of wood", "id": number, "unread": 1} for number in range(30)]
+    write_jsonl(tmp_path / "rows.jsonl", rows)
+    write_jsonl(tmp_path / "kinds.jsonl", [{"id": number, "kind": "ab"[number % 2]} for number in range(30)])
+    options = {
+        "train": "rows.jsonl",
+        "map": {
+            "rename": {"head": "title"},
+            "join": {"path": "kinds.jsonl", "on": "id"},
+            "columns": {"text": "{{ title }} {{ body }}", "label": "{{ kind }}"},
+        },
+        "keep": ["id"],
+    }
+    version = prepared(tmp_path, chat, options=options)
+    assert version.columns == {
+        "messages": {"rows.jsonl": ("body", "head"), "kinds.jsonl": ("kind",)},
+        "label": {"kinds.jsonl": ("kind",)},
+        "details": {"rows.jsonl": ("id",)},
+    }
+    event = openlineage.of_preparation(version, sizes=[1])
+    read(base.RunEvent, {**event, "eventType": base.EventType(event["eventType"])})
+    fields = event["outputs"][0]["facets"]["columnLineage"]["fields"]
+    assert [(each["name"], each["field"]) for each in fields["label"]["inputFields"]] == [("kinds.jsonl", "kind")]
+    assert {(each["namespace"], each["name"]) for each in event["inputs"]} >= {
+        (each["namespace"], each["name"]) for every in fields.values() for each in every["inputFields"]
+    }
+
+
+def test_columns_of_another_name_are_traced_where_they_are(tmp_path: Path, chat: ChatFormat) -> None:
+    write_jsonl(tmp_path / "a.jsonl", [{"q": f"what {number}", "a": "that"} for number in range(30)])
+    write_jsonl(tmp_path / "b.jsonl", [{"q": f"who {number}", "a": "she", "c": "there"} for number in range(30)])
+    shape = {"type": "question_answer", "question": "q", "answer": "a", "context": "c"}
+    version = prepared(tmp_path, chat, options={"train": [{"path": "a.jsonl"}, {"path": "b.jsonl"}], "shape": shape})
+    assert version.columns == {"messages": {"a.jsonl": ("q", "a"), "b.jsonl": ("q", "c", "a")}}
+
+
+def test_a_record_of_an_earlier_version_has_no_columns(version: DatasetVersion) -> None:
+    assert version.columns == {"messages": {"rows.jsonl": ("text", "label")}, "label": {"rows.jsonl": ("label",)}}
+    earlier = DatasetVersion.model_validate(version.model_dump(exclude={"columns"}, by_alias=True))
+    assert "columnLineage" not in openlineage.of_preparation(earlier, sizes=[])["outputs"][0]["facets"]

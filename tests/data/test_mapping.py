@@ -23,8 +23,8 @@ from tunewright.text.chat import ChatFormat
 def rows_of(folder: Path, rows: list[Any], **options: Any) -> list[Any]:
     """What the rows become: values, or problems."""
     path = write_jsonl(folder / "rows.jsonl", rows)
-    source = mapped(every("sources"), MapOptions.model_validate(options), folder=folder)["jsonl"]
-    return [row.problem or row.value for row in source.read(path)]
+    sources, _brought = mapped(every("sources"), MapOptions.model_validate(options), folder=folder)
+    return [row.problem or row.value for row in sources["jsonl"].read(path)]
 
 
 def test_columns_are_renamed(tmp_path: Path) -> None:

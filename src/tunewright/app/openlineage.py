@@ -1,7 +1,7 @@
 """OpenLineage events of a workspace: one for each data preparation and each training run, as JSON objects.
 
-The form is that of OpenLineage 2-0-2 (its spec/OpenLineage.json, read 2026-11-29). Columns of sources are not traced:
-rows become turns, and what stands in a turn came from columns that the record does not keep.
+The form is that of OpenLineage 2-0-2 (its spec/OpenLineage.json, read 2026-11-29). A preparation says which columns of
+which files became the turns, labels and tools of its rows, through `data.map` and the shape.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from tunewright.data.store import SCHEMA
 
 PRODUCER = f"urn:tunewright:{__version__}"
 NAMESPACE = "tunewright"
+FILES = "file"
+"""Namespace of sources, whose names are those of the recipe."""
 SPEC = "https://openlineage.io/spec"
 EVENT = f"{SPEC}/2-0-2/OpenLineage.json#/$defs/RunEvent"
 RUN_FACET = f"{SPEC}/2-0-2/OpenLineage.json#/$defs/RunFacet"
@@ -49,7 +51,7 @@ def of_preparation(version: DatasetVersion, *, sizes: Sequence[int]) -> dict[str
     receipt = version.receipt
     sources = [
         {
-            "namespace": "file",
+            "namespace": FILES,
             "name": name,
             "facets": {"version": _facet("DatasetVersion", "1-0-1", datasetVersion=counts.digest)},
             "inputFacets": {"dataQualityMetrics": _facet("DataQualityMetricsInput", "1-0-3", **_rows(counts.rows.in_))},
@@ -57,10 +59,15 @@ def of_preparation(version: DatasetVersion, *, sizes: Sequence[int]) -> dict[str
         for name, counts in receipt.sources.items()
         if counts.rows.in_
     ]
+    named = {file for files in version.columns.values() for file in files}
+    sources += [{"namespace": FILES, "name": name} for name in sorted(named - set(receipt.sources))]
     written = _facet(
         "OutputStatisticsOutput", "1-0-2", rowCount=sum(receipt.splits.values()), size=sum(sizes), fileCount=len(sizes)
     )
-    output = {**_dataset(version.name, receipt=receipt.splits), "outputFacets": {"outputStatistics": written}}
+    output: dict[str, Any] = _dataset(version.name, receipt=receipt.splits)
+    output["outputFacets"] = {"outputStatistics": written}
+    if version.columns:
+        output["facets"]["columnLineage"] = _facet("ColumnLineage", "1-2-0", fields=_columns(version))
     facets = {
         "tunewright_receipt": _own(rows=receipt.rows, tokens=receipt.tokens, splits=receipt.splits),
         "tunewright_steps": _own(steps=list(version.steps)),
@@ -114,6 +121,21 @@ def _dataset(name: str, *, receipt: dict[str, int]) -> dict[str, Any]:
     if receipt:
         facets["dataQualityMetrics"] = _facet("DataQualityMetrics", "1-0-1", **_rows(sum(receipt.values())))
     return {"namespace": NAMESPACE, "name": f"datasets/{name}", "facets": facets}
+
+
+def _columns(version: DatasetVersion) -> dict[str, Any]:
+    """For each column of a stored row the columns of files that it was made of."""
+    how = [{"type": "DIRECT", "subtype": "TRANSFORMATION", "description": f"data.map and the shape {version.shape}"}]
+    return {
+        column: {
+            "inputFields": [
+                {"namespace": FILES, "name": file, "field": name, "transformations": how}
+                for file, names in files.items()
+                for name in names
+            ]
+        }
+        for column, files in version.columns.items()
+    }
 
 
 def _rows(count: int) -> dict[str, Any]:

@@ -106,11 +106,13 @@ class DatasetVersion(Noun):
 
     Lies in `datasets/<name>/`: `<split>.parquet` (rows), `<split>.safetensors` (tokens, weights, offsets),
     `quarantine.jsonl`, `receipt.json`. `parents` are digests of the source files; `steps` the options of every step in
-    order, `recipe` the name of the recipe that first made it: both empty in records of earlier versions.
+    order, `recipe` the name of the recipe that first made it, `columns` of what columns of which files each column of a
+    row was made: all three empty in records of earlier versions.
     """
 
     recipe: str = ""
     steps: tuple[dict[str, Any], ...] = ()
+    columns: dict[str, dict[str, tuple[str, ...]]] = Field(default_factory=dict)
     shape: str
     labels: tuple[str, ...] = ()
     max_tokens: int

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +65,15 @@ class Shape(Protocol):
 
     def convert(self, value: Mapping[str, Any]) -> Converted:
         """Turns, label and tools of one row. Raises `RowProblem` with the reason when the row cannot be used."""
+        ...
+
+
+@runtime_checkable
+class ReadsColumns(Protocol):
+    """A shape that says what it reads, for the lineage of columns."""
+
+    def reads(self) -> Mapping[str, Sequence[str]]:
+        """Names of columns, by what they become of a stored row: `messages`, `label`, `tools`, `rejected`."""
         ...
 
 

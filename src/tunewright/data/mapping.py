@@ -18,7 +18,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tunewright.core.errors import UserError
 from tunewright.core.ports import RawRow, Source
-from tunewright.data.files import join_file, source_type
+from tunewright.data.files import SourceFile, join_file, source_type
+from tunewright.data.origins import Joined, joined_columns
 from tunewright.data.strict import NotAllowed, check_value, decoder
 from tunewright.recipe.map import JoinOptions, MapOptions
 from tunewright.text.template import FAILURES, to_json
@@ -29,13 +30,23 @@ MAX_JOINED = 5_000_000
 Value = dict[str, Any]
 
 
-def mapped(sources: Mapping[str, Source], options: MapOptions | None, *, folder: Path) -> Mapping[str, Source]:
-    """The sources, their rows mapped as the recipe says. Raises UserError for templates and files that cannot be."""
+def mapped(
+    sources: Mapping[str, Source], options: MapOptions | None, *, folder: Path
+) -> tuple[Mapping[str, Source], Joined]:
+    """The sources, their rows mapped as the recipe says, and what a join brings.
+
+    Raises UserError for templates and files that cannot be.
+    """
     if options is None:
-        return sources
-    table = joined(options, sources, folder=folder) if options.join is not None else {}
+        return sources, Joined()
+    table: dict[Any, Value] = {}
+    brought = Joined()
+    if options.join is not None:
+        file = join_file(options, folder)
+        table = joined(options.join, sources, file=file)
+        brought = joined_columns(options.join, table, file=file.name)
     mapper = Mapper(options, table)
-    return {name: Mapped(source, mapper) for name, source in sources.items()}
+    return {name: Mapped(source, mapper) for name, source in sources.items()}, brought
 
 
 class Unmapped(ValueError):
@@ -124,11 +135,8 @@ def compiled(environment: jinja2.Environment, text: str, *, name: str) -> jinja2
         ) from error
 
 
-def joined(options: MapOptions, sources: Mapping[str, Source], *, folder: Path) -> dict[Any, Value]:
+def joined(join: JoinOptions, sources: Mapping[str, Source], *, file: SourceFile) -> dict[Any, Value]:
     """Columns of the other file by key. Raises UserError for a bad row, a missing key, and one that stands twice."""
-    file = join_file(options, folder)
-    join = options.join
-    assert join is not None
     name = join.key or join.on
     table: dict[Any, Value] = {}
     for row in sources[source_type(file, sources)].read(file.path):

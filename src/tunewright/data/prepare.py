@@ -27,6 +27,7 @@ from tunewright.data.files import LOCAL, dataset_key, find_files
 from tunewright.data.keep import nowhere
 from tunewright.data.mapping import mapped
 from tunewright.data.objects import OBJECTS, share
+from tunewright.data.origins import Origins, origins_of
 from tunewright.data.read import Reader
 from tunewright.data.receipt import Ledger, Quarantine, check_limits, labels_of
 from tunewright.data.retention import refuse_deleted
@@ -93,7 +94,7 @@ def prepare(
         ):
             ledger = Ledger(fates)
             desk = Desk(inputs, ledger, quarantine, shelf, emit)
-            shape, rows = read(options, parts, desk=desk)
+            shape, rows, columns = read(options, parts, desk=desk)
             check_limits(options.limits, ledger, quarantine=quarantine.path)
             crew = Crew(workers(options.workers, rows=sum(map(len, rows.values()))))
             steps = bound(parts.steps, inputs.context)
@@ -115,6 +116,7 @@ def prepare(
             parents=tuple(sorted({tally.digest for tally in ledger.sources.values()} - {""})),
             recipe=inputs.recipe,
             steps=tuple(step.model_dump(mode="json") for step in options.steps),
+            columns=columns,
             shape=shape,
             labels=labels_of(ledger.labels),
             max_tokens=options.max_tokens,
@@ -148,10 +150,10 @@ class Desk:
     emit: Emit
 
 
-def read(options: DataOptions, parts: DataParts, *, desk: Desk) -> tuple[str, dict[str, list[Row]]]:
-    """Name of the shape, and rows by split as the files hold them."""
+def read(options: DataOptions, parts: DataParts, *, desk: Desk) -> tuple[str, dict[str, list[Row]], Origins]:
+    """Name of the shape, rows by split as the files hold them, and what their columns came from."""
     files = find_files(options, folder=desk.inputs.folder, fetched=desk.inputs.fetched)
-    sources = mapped(parts.sources, options.map, folder=desk.inputs.folder)
+    sources, join = mapped(parts.sources, options.map, folder=desk.inputs.folder)
     shape_name, shape = choose_shape(parts.shapes, sources, files=files["train"])
     check_form(shape_name, desk.inputs, where=files["train"][0].name)
     if len(parts.shapes) > 1:
@@ -161,7 +163,7 @@ def read(options: DataOptions, parts: DataParts, *, desk: Desk) -> tuple[str, di
     rows = reader.read(files)
     check_not_empty(len(rows["train"]), desk.ledger, options=options, quarantine=desk.quarantine)
     tell_columns(keep, desk, rows=sum(map(len, rows.values())))
-    return shape_name, rows
+    return shape_name, rows, origins_of(options, shape, tallies=desk.ledger.sources, joined=join)
 
 
 def check_form(shape: str, inputs: Inputs, *, where: str) -> None:

@@ -54,10 +54,13 @@ class Reader:
         if raw.value is None:
             reason, _, detail = raw.problem.partition(": ")
             raise RowProblem(reason, detail)
+        columns = self.ledger.sources[file.name].columns
+        if not raw.value.keys() <= columns:
+            columns.update(raw.value)
         found = self.shape.convert(raw.value)
         details = found.details
-        if columns := kept(raw.value, self.keep, notes=self.ledger.sources[file.name].notes):
-            details = Details(**{**details, "columns": columns})
+        if stays := kept(raw.value, self.keep, notes=self.ledger.sources[file.name].notes):
+            details = Details(**{**details, "columns": stays})
         if file.weight != 1:
             details = Details(**{**details, "weight": details.get("weight", 1.0) * file.weight})
         found = found._replace(messages=with_system(found.messages, self.system), details=details)

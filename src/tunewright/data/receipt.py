@@ -24,9 +24,10 @@ from tunewright.recipe.recipe import LimitOptions
 
 @dataclass
 class Tally:
-    """Counts of one source. `notes` are reasons that cost no row."""
+    """Counts of one source. `notes` are reasons that cost no row; `columns` are those of its rows, after mapping."""
 
     digest: str = ""
+    columns: set[str] = field(default_factory=set)
     rows_in: int = 0
     kept: int = 0
     duplicate: Counter[str] = field(default_factory=Counter)

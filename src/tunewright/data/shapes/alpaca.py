@@ -20,6 +20,11 @@ class Work:
         """Instruction and output are there."""
         return {self.options.instruction, self.options.output} <= columns
 
+    def reads(self) -> dict[str, tuple[str, ...]]:
+        """Columns by what they become."""
+        options = self.options
+        return {"messages": (options.instruction, options.input, options.output)}
+
     def convert(self, value: Mapping[str, Any]) -> Converted:
         """The instruction, then the input after an empty line, as the user's turn. Raises RowProblem."""
         question = required_text(value, self.options.instruction)

@@ -22,6 +22,11 @@ class Work:
         """The column of turns is there and holds a list, and the row is no preference pair."""
         return isinstance(example.get(self.options.messages), list) and not columns >= PAIR
 
+    def reads(self) -> dict[str, tuple[str, ...]]:
+        """Columns by what they become."""
+        options = self.options
+        return {"messages": (options.messages,), "tools": (options.tools,)}
+
     def convert(self, value: Mapping[str, Any]) -> Converted:
         """The turns as they are, and the tools that the row offers; no label. Raises RowProblem."""
         turns = value.get(self.options.messages)

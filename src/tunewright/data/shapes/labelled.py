@@ -28,6 +28,11 @@ class Work:
         """Text and label are there."""
         return {self.options.text, self.options.label} <= columns
 
+    def reads(self) -> dict[str, tuple[str, ...]]:
+        """Columns by what they become."""
+        options = self.options
+        return {"messages": (options.text, options.label), "label": (options.label,)}
+
     def convert(self, value: Mapping[str, Any]) -> Converted:
         """The prompt with the text in its place; the label is the answer. Raises RowProblem."""
         question = self.options.prompt.replace(PLACE, required_text(value, self.options.text))

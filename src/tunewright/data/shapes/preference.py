@@ -32,6 +32,12 @@ class Work:
         chosen = example.get(self.options.chosen)
         return bool({self.options.prompt, self.options.conversations} & columns) or _is_whole(chosen)
 
+    def reads(self) -> dict[str, tuple[str, ...]]:
+        """Columns by what they become; the prompt may be the beginning of both sides."""
+        options = self.options
+        messages = (options.prompt, options.conversations, options.system, options.chosen)
+        return {"messages": messages, "rejected": (options.rejected,), "tools": (options.tools,)}
+
     def convert(self, value: Mapping[str, Any]) -> Converted:
         """Turns of the prompt and the answer that won; `rejected` are the turns that lost after the same prompt.
 

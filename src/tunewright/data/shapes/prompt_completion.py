@@ -20,6 +20,11 @@ class Work:
         """Both columns are there."""
         return {self.options.prompt, self.options.completion} <= columns
 
+    def reads(self) -> dict[str, tuple[str, ...]]:
+        """Columns by what they become."""
+        options = self.options
+        return {"messages": (options.prompt, options.completion)}
+
     def convert(self, value: Mapping[str, Any]) -> Converted:
         """The prompt as the user's turn, the completion as the answer. Raises RowProblem."""
         question = required_text(value, self.options.prompt)

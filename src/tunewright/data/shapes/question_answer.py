@@ -20,6 +20,11 @@ class Work:
         """Question and answer are there."""
         return {self.options.question, self.options.answer} <= columns
 
+    def reads(self) -> dict[str, tuple[str, ...]]:
+        """Columns by what they become."""
+        options = self.options
+        return {"messages": (options.question, options.context, options.answer)}
+
     def convert(self, value: Mapping[str, Any]) -> Converted:
         """The context, then the question after an empty line, as the user's turn. Raises RowProblem."""
         question = required_text(value, self.options.question)

@@ -38,6 +38,11 @@ class Work:
             return False
         return isinstance(turns, list) and bool(turns) and isinstance(turns[0], dict) and "from" in turns[0]
 
+    def reads(self) -> dict[str, tuple[str, ...]]:
+        """Columns by what they become."""
+        options = self.options
+        return {"messages": (options.conversations, options.system), "tools": (options.tools,)}
+
     def convert(self, value: Mapping[str, Any]) -> Converted:
         """The turns, and the tools that the row offers; no label. Raises RowProblem."""
         turns = value.get(self.options.conversations)

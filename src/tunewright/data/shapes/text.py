@@ -23,6 +23,11 @@ class Work:
         """The column is there and holds text, and no column of another shape is."""
         return isinstance(example.get(self.options.text), str) and not columns & OTHERS
 
+    def reads(self) -> dict[str, tuple[str, ...]]:
+        """Columns by what they become."""
+        options = self.options
+        return {"messages": (options.text,)}
+
     def convert(self, value: Mapping[str, Any]) -> Converted:
         """One turn of the role `document`. Raises RowProblem."""
         return Converted(({"role": "document", "content": required_text(value, self.options.text)},))
