@@ -34,7 +34,7 @@ def step(number: int, loss: float = 0.5) -> StepDone:
 
 
 def validated(number: int, loss: float = 0.75) -> Validated:
-    return Validated(step=number, loss=loss, token_accuracy=0.5, tokens=5)
+    return Validated(step=number, loss=loss, metrics={"token_accuracy": 0.5}, tokens=5)
 
 
 def run_in(folder: Path, *trackers: str) -> TrackedRun:

@@ -51,7 +51,7 @@ def test_an_absent_file_has_no_events(tmp_path: Path) -> None:
 
 
 def test_a_resume_undoes_the_steps_after_its_checkpoint() -> None:
-    validated = Validated(step=4, loss=1.0, token_accuracy=0.5, tokens=9)
+    validated = Validated(step=4, loss=1.0, metrics={"token_accuracy": 0.5}, tokens=9)
     history = [step(3), step(4), validated, RunResumed(step=3), step(4, 2.0), RunResumed(step=0), step(1, 3.0)]
     left = events.standing(history)
     assert [(e.step, e.loss) for e in left if isinstance(e, StepDone)] == [(1, 3.0)]

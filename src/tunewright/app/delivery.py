@@ -66,7 +66,7 @@ class Delivered:
 def measured(event: StepDone | Validated) -> Measured:
     """The numbers of an event that trackers show; those of the validation begin with `validation_`."""
     if isinstance(event, Validated):
-        values = {"validation_loss": event.loss, "validation_token_accuracy": event.token_accuracy}
+        values = {"validation_loss": event.loss} | {f"validation_{name}": each for name, each in event.metrics.items()}
         return Measured(event.step, event.time_s, values)
     values = event.model_dump(exclude={"kind", "time_s", "step", "total_steps", "left_s"})
     return Measured(event.step, event.time_s, {name: float(value) for name, value in values.items()})

@@ -12,13 +12,16 @@ from tunewright.app.project import Project
 from tunewright.app.tracking import run_to_track, tracked
 from tunewright.core.events import Emit, Note
 from tunewright.core.nouns import DatasetVersion, Run
+from tunewright.core.ports import HasOutputs
 from tunewright.data.dataset import open_dataset
+from tunewright.models.heads import WithHead
 from tunewright.models.start import start_digest, start_folder
 from tunewright.train.inputs import TrainInputs
 from tunewright.train.measure import measure, measuring_key, stored
 from tunewright.train.parts import TrainParts
 from tunewright.train.set_up import set_up
 from tunewright.train.settings import Settings, asks_for_measuring, effective, resolve_settings, run_key
+from tunewright.train.targets import outputs_of
 from tunewright.train.train import train as train_model
 from tunewright.train.world import ALONE, World, joined, standing_of
 
@@ -46,7 +49,7 @@ def rank() -> int:
 
 def plan(project: Project, version: DatasetVersion, *, base: Base, emit: Emit) -> Training:
     """Resolve everything that is `auto`, measuring where that is asked for, and name the run."""
-    recipe, parts = project.recipe, resolve.train_parts(project.recipe)
+    recipe, parts = project.recipe, _parts(project, version)
     schedule = recipe.training.schedule
     if parts.optimiser.schedule == "constant" and schedule != "auto" and schedule.type != "constant":
         emit(Note(text=f"{recipe.training.optimiser.type} needs no falling rate; training.schedule: auto is constant."))
@@ -58,6 +61,16 @@ def plan(project: Project, version: DatasetVersion, *, base: Base, emit: Emit) -
         measured = _measured(_inputs(project, version, base=base, settings=draft, start=start), parts, project, emit)
     settings = resolve_settings(recipe, parts, dataset=version, measured_tokens=measured)
     return Training(_inputs(project, version, base=base, settings=settings, start=start), parts)
+
+
+def _parts(project: Project, version: DatasetVersion) -> TrainParts:
+    """The parts of a recipe; where the objective has a head, the method trains it, too."""
+    parts = resolve.train_parts(project.recipe)
+    if not isinstance(parts.objective, HasOutputs):
+        return parts
+    train = open_dataset(project.workspace, version).split("train")
+    outputs = outputs_of(parts.objective, train)
+    return parts._replace(method=WithHead(parts.method, outputs))
 
 
 def _inputs(
@@ -81,6 +94,7 @@ def _inputs(
         key=key,
         clock=project.clock,
         made_at=project.now(),
+        cache=project.workspace.cache,
         start=start,
     )
 

@@ -100,12 +100,16 @@ class StepDone(Event):
 
 
 class Validated(Event):
-    """Loss on the validation rows, nats per trained token, and the share of trained tokens that are the arg-max."""
+    """Loss on the validation rows and the objective's metrics; for token objectives nats per trained token.
+
+    `token_accuracy`: where earlier versions wrote that metric.
+    """
 
     kind: Literal["validated"] = "validated"
     step: int
     loss: float
-    token_accuracy: float
+    metrics: dict[str, float] = Field(default_factory=dict)
+    token_accuracy: float | None = None
     tokens: int
 
 

@@ -18,6 +18,8 @@ from tunewright.core.rows import Details as Details
 from tunewright.core.rows import Message as Message
 from tunewright.core.rows import RawRow as RawRow
 from tunewright.core.rows import Row as Row
+from tunewright.core.rows import is_answered as is_answered
+from tunewright.core.rows import prompt_of as prompt_of
 
 Ids = Sequence[int]
 
@@ -86,6 +88,19 @@ class RowProblem(Exception):
         self.detail = detail
 
 
+class NothingLearnt(RowProblem):
+    """A row without a fault that has nothing to say to the objective, such as a tie: counted as dropped."""
+
+
+@runtime_checkable
+class SeveralRows(Protocol):
+    """A shape that may make several examples of one row, such as one for each of its answers."""
+
+    def convert_all(self, value: Mapping[str, Any]) -> Sequence[Converted | RowProblem]:
+        """The examples of one row, or what is wrong with one in its place; at least one. Raises RowProblem."""
+        ...
+
+
 Phase = Literal["before_split", "split", "training_rows"]
 Fate = Literal["duplicate", "dropped"]
 
@@ -138,16 +153,35 @@ class Step(Protocol):
 
 @dataclass(frozen=True)
 class Encoded:
-    """One encoded example: `tokens` int32 [T]; `weights` float32 [T], weights[t] for predicting token t."""
+    """One encoded example: `tokens` int32 [T]; `weights` float32 [T], weights[t] for predicting token t.
+
+    Of a prompt alone all weights are 0, and its tokens end where the assistant begins to answer. Of a preference pair
+    `rejected` is the same prompt with the answer that lost; the prompt is what stands before the first weight.
+    `rating`, `desirable` and `margin` are those of `Details`, None where the row has none. `beside`: what an objective
+    asked to be measured of it before training, by name, and what it put beside it.
+    """
 
     tokens: NDArray[np.int32]
     weights: NDArray[np.float32]
     index: int = 0
+    rejected: Encoded | None = None
+    rating: float | None = None
+    desirable: bool | None = None
+    margin: float | None = None
+    beside: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def length(self) -> int:
+        """Tokens of all its sequences."""
+        return len(self.tokens) + (len(self.rejected.tokens) if self.rejected is not None else 0)
 
 
 @dataclass
 class Term:
-    """One term of a loss: a sum over its own items; the loop divides it by the count over the whole step."""
+    """One term of a loss: a sum over its own items; the loop divides it by the count over the whole step.
+
+    `metrics`: further sums over the same items, by name.
+    """
 
     sum: Any
     coefficient: float = 1.0
@@ -155,7 +189,9 @@ class Term:
 
 
 class Objective(Protocol):
-    """What a model is trained for. Knows neither the method nor the loop."""
+    """What a model is trained for. Knows neither the method nor the loop. `metrics`: names of those of its terms."""
+
+    metrics: tuple[str, ...]
 
     def counts(self, examples: Sequence[Encoded]) -> dict[str, float]:
         """Items of each term in these examples, known without the model: the divisors of the step."""
@@ -163,6 +199,70 @@ class Objective(Protocol):
 
     def terms(self, model: Any, batch: Any) -> dict[str, Term]:
         """The terms of one micro-batch as sums, differentiable."""
+        ...
+
+
+class Outputs(NamedTuple):
+    """What a head says: `kind` reward, classes or number; how many numbers; the labels of classes in order.
+
+    Of a number `centre` and `spread` are what it is multiplied by and added to: number = centre + spread * output.
+    """
+
+    kind: str
+    size: int
+    labels: tuple[str, ...] = ()
+    centre: float = 0.0
+    spread: float = 1.0
+
+
+@runtime_checkable
+class HasOutputs(Protocol):
+    """An objective that trains a head over the last token's state."""
+
+    def outputs(self, labels: Sequence[str]) -> Outputs:
+        """What the head says, by the labels of the data set."""
+        ...
+
+
+@runtime_checkable
+class Measures(Protocol):
+    """An objective that needs numbers of a fixed model for every example: measured once, before the first step.
+
+    `measured_by`: the model as it begins to train, the base without what it starts from, or a teacher of its own.
+    """
+
+    measured_by: Literal["start", "base", "teacher"]
+
+    def measured(self, example: Encoded) -> Encoded:
+        """What is computed of an example."""
+        ...
+
+    def measure(self, model: Any, batch: Any) -> Sequence[Mapping[str, NDArray[Any]]]:
+        """Arrays by name for each example of a pack, which then stand in `Encoded.beside`. No gradients."""
+        ...
+
+
+@runtime_checkable
+class Partnered(Protocol):
+    """An objective that sees each example beside the one before it in the data set."""
+
+    def with_partner(self, example: Encoded, partner: Encoded) -> Encoded:
+        """The example with what it needs of its partner in `beside`."""
+        ...
+
+
+@runtime_checkable
+class WholeStep(Protocol):
+    """An objective whose terms need numbers over the whole step, computed without gradients before them: `sums`."""
+
+    sums: tuple[str, ...]
+
+    def prepared(self, examples: Sequence[Encoded]) -> Sequence[Encoded]:
+        """What is computed of the step's examples."""
+        ...
+
+    def prepare(self, model: Any, batch: Any) -> Mapping[str, float]:
+        """Sums over a pack; the terms find those over the whole step in `batch.step`."""
         ...
 
 

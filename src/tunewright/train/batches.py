@@ -14,8 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewright.core.errors import UserError
-from tunewright.core.ports import Encoded
-from tunewright.data.dataset import Split
 
 Kind = Literal["shuffled", "first_as_given", "as_given"]
 """`first_as_given`: the first epoch in the order of the data set, later ones shuffled; `as_given`: every epoch so."""
@@ -52,11 +50,6 @@ class Order:
         if self.kind == "as_given" or (self.kind == "first_as_given" and epoch == 0):
             return np.arange(self.rows)
         return np.random.Generator(np.random.Philox(key=[self.seed, epoch])).permutation(self.rows)
-
-
-def first_rows(split: Split, limit: int) -> list[Encoded]:
-    """At most so many examples of a split, the first."""
-    return [split.encoded(row) for row in range(min(len(split), limit))]
 
 
 def micro_batches(rows: NDArray[np.int64], lengths: NDArray[np.int64], *, budget_tokens: int) -> Iterator[list[int]]:

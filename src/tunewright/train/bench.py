@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tunewright.data.dataset import Split
 from tunewright.train.checkpoints import Checkpoint
+from tunewright.train.examples import Examples
 from tunewright.train.masters import Masters
 from tunewright.train.parts import TrainParts
 from tunewright.train.world import ALONE, World
@@ -25,8 +25,8 @@ class Bench:
     masters: Masters
     optimiser: Any
     parts: TrainParts
-    train: Split
-    validation: Split | None
+    train: Examples
+    validation: Examples | None
     world: World = ALONE
 
     @contextmanager

@@ -18,7 +18,7 @@ from tunewright.train.settings import Settings
 
 @dataclass(frozen=True)
 class TrainInputs:
-    """What a run is made from. `start`: a folder with trained weights to go on from."""
+    """What a run is made from. `start`: a folder with trained weights to go on from; `cache`: for what is measured."""
 
     recipe: Recipe
     recipe_file: str
@@ -30,6 +30,7 @@ class TrainInputs:
     key: str
     clock: Callable[[], float]
     made_at: str
+    cache: Path
     start: Path | None = None
 
 

@@ -18,7 +18,6 @@ from tunewright.core.errors import LimitNotMet, Stopped
 from tunewright.core.events import Emit, GuardActed, Note, RunResumed, StepDone, StoppedEarly, Validated
 from tunewright.core.ports import Encoded
 from tunewright.recipe.training import TrainingOptions
-from tunewright.train.batches import first_rows
 from tunewright.train.bench import Bench
 from tunewright.train.best import BestStore
 from tunewright.train.checkpoints import CheckpointStore, State
@@ -197,15 +196,15 @@ class Loop:
         split = self.bench.validation
         if split is None or not len(split):
             return
-        examples = first_rows(split, self.options.validation_rows)
+        examples = split.first(self.options.validation_rows)
         self.bench.model.eval()
         with self.bench.for_use():
-            loss, right = self.passes.scores(examples)
+            loss, metrics = self.passes.scores(examples)
             if self.patience.validated(step, loss) and self._keeps_best and self.bench.world.first:
                 self.hooks.best.save(step, self.hooks.write_model)
-        trained = sum(self.bench.parts.objective.counts(examples).values())
         if math.isfinite(loss):
-            self.hooks.emit(Validated(step=step, loss=loss, token_accuracy=right / trained, tokens=round(trained)))
+            trained = sum(int((example.weights[1:] != 0).sum()) for example in examples)
+            self.hooks.emit(Validated(step=step, loss=loss, metrics=metrics, tokens=trained))
         else:
             self.hooks.emit(Note(text=f"The validation loss after step {step} is {loss}; it counts as no gain."))
         if self.patience.spent:

@@ -19,9 +19,9 @@ from tunewright.core.errors import OutsideError
 from tunewright.core.events import Emit, Note, Progress
 from tunewright.core.ports import Encoded
 from tunewright.core.workspace import Workspace, write_text
-from tunewright.data.dataset import Split
 from tunewright.models.forward import pack
 from tunewright.train.bench import Bench
+from tunewright.train.examples import Examples
 from tunewright.train.meter import peak_bytes, reset_peak
 from tunewright.train.parts import TrainParts
 
@@ -154,7 +154,7 @@ def _try(bench: Bench, parts: TrainParts, *, budget: int) -> Trial | None:
     return Trial(budget, tokens / seconds, max(1, peak_bytes() - before))
 
 
-def _longest(split: Split, budget: int) -> list[Encoded]:
+def _longest(split: Examples, budget: int) -> list[Encoded]:
     """The longest rows, and the longest again, until the budget is full."""
     order = np.argsort(-split.lengths, kind="stable")
     rows: list[int] = []

@@ -7,13 +7,13 @@ division among ranks changes anything but rounding.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from tunewright.core.ports import Encoded, Objective
+from tunewright.core.ports import Encoded, Objective, WholeStep
 from tunewright.models.forward import pack
 from tunewright.train.batches import micro_batches
 from tunewright.train.masters import Masters
@@ -21,10 +21,10 @@ from tunewright.train.world import World
 
 
 class Scores(NamedTuple):
-    """Of some examples: loss in nats, and the weight of positions whose token was the arg-max."""
+    """Of some examples: the loss, and each metric as a mean over the items of its term."""
 
     loss: float
-    right: float
+    metrics: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,11 @@ class Passes:
     def gradients(self, examples: Sequence[Encoded], *, seed: int) -> float:
         """Add up a step's gradients in the masters of every rank; returns the step's loss. `seed` is for dropout."""
         counts = self.objective.counts(examples)
+        step = self._prepared(examples)
         total = 0.0
         for part in self._packs(examples):
-            terms = self.objective.terms(self.model, pack(part, seed=seed, device=self.device))
+            batch = replace(pack(part, seed=seed, device=self.device), step=step)
+            terms = self.objective.terms(self.model, batch)
             parts = [term.coefficient * term.sum / counts[name] for name, term in terms.items()]
             loss = torch.stack(parts).sum()
             loss.backward()
@@ -51,19 +53,37 @@ class Passes:
         return self.world.sums(total)[0]
 
     def scores(self, examples: Sequence[Encoded]) -> Scores:
-        """Loss and right weight of examples, without gradients."""
+        """Loss and metrics of examples, without gradients."""
         counts = self.objective.counts(examples)
-        loss = right = 0.0
+        step = self._prepared(examples)
+        loss = 0.0
+        metrics: dict[str, float] = {}
         with torch.no_grad():
             for part in self._packs(examples):
-                for name, term in self.objective.terms(self.model, pack(part, device=self.device)).items():
+                batch = replace(pack(part, device=self.device), step=step)
+                for name, term in self.objective.terms(self.model, batch).items():
                     loss += term.coefficient * float(term.sum) / counts[name]
-                    right += term.metrics.get("right", 0.0)
-        return Scores(*self.world.sums(loss, right))
+                    for metric, value in term.metrics.items():
+                        metrics[metric] = metrics.get(metric, 0.0) + value / counts[name]
+        names = self.objective.metrics
+        summed = self.world.sums(loss, *(metrics.get(name, 0.0) for name in names))
+        return Scores(summed[0], dict(zip(names, summed[1:], strict=True)))
+
+    def _prepared(self, examples: Sequence[Encoded]) -> dict[str, float]:
+        """What the objective needs over the whole step, summed over packs and ranks."""
+        if not isinstance(self.objective, WholeStep):
+            return {}
+        found: dict[str, float] = {}
+        with torch.no_grad():
+            for part in self._packs(self.objective.prepared(examples)):
+                for name, value in self.objective.prepare(self.model, pack(part, device=self.device)).items():
+                    found[name] = found.get(name, 0.0) + value
+        names = self.objective.sums
+        return dict(zip(names, self.world.sums(*(found.get(name, 0.0) for name in names)), strict=True))
 
     def _packs(self, examples: Sequence[Encoded]) -> list[list[Encoded]]:
         """This rank's examples in packs, similar lengths together."""
-        lengths = np.array([len(example.tokens) for example in examples])
+        lengths = np.array([example.length for example in examples])
         mine = np.array(self.world.share(lengths.tolist()), dtype=np.int64)
         if not len(mine):
             return []

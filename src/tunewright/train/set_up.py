@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
 
-from tunewright.core.ports import Encoded
+from tunewright.core import digest
+from tunewright.core.events import Emit, silent
+from tunewright.core.ports import Encoded, Measures, Objective
 from tunewright.models.forward import causal_lm, prepare_for_packing
+from tunewright.models.heads import WithHead
 from tunewright.models.load import load
-from tunewright.models.start import start_weights
+from tunewright.models.start import start_digest, start_weights
 from tunewright.models.vocabulary import resize
 from tunewright.train.batches import check_longest
 from tunewright.train.bench import Bench
+from tunewright.train.examples import Examples
 from tunewright.train.inputs import TrainInputs
 from tunewright.train.masters import Masters
+from tunewright.train.measured import measure, stored
 from tunewright.train.parts import TrainParts
+from tunewright.train.targets import targets_of
 from tunewright.train.world import World
 
 
@@ -31,21 +40,67 @@ def model_of(inputs: TrainInputs, parts: TrainParts, *, example: Encoded) -> Any
     return model
 
 
-def set_up(inputs: TrainInputs, parts: TrainParts, *, world: World) -> Bench:
+def set_up(inputs: TrainInputs, parts: TrainParts, *, world: World, emit: Emit = silent) -> Bench:
     """Everything that the loop works on, at its start. Raises UserError when something does not fit."""
-    budget_tokens = inputs.settings.micro_batch_tokens
-    train = inputs.dataset.split("train")
-    has_validation = inputs.version.receipt.splits.get("validation", 0) > 0
-    validation = inputs.dataset.split("validation") if has_validation else None
-    for split in (train, validation):
-        if split is not None:
-            check_longest(int(split.lengths.max()), budget_tokens=budget_tokens)
-    model = model_of(inputs, parts, example=train.encoded(0))
+    names = [name for name in ("train", "validation") if inputs.version.receipt.splits.get(name, 0)]
+    splits = {name: _examples(inputs, parts, name) for name in names}
+    for each in splits.values():
+        check_longest(int(each.lengths.max()), budget_tokens=inputs.settings.micro_batch_tokens)
+    model = model_of(inputs, parts, example=splits["train"].encoded(0))
     masters = Masters(parts.method.trainable(model))
+    measuring = Measuring(inputs, parts.objective, splits, world, emit)
+    measuring.by("base", model)
     if inputs.start is not None:
         weights = start_weights(parts.method, model, folder=inputs.start, base_digest=inputs.base.digest)
         masters.load(weights)
+    measuring.by("start", model)
+    train, validation = splits["train"], splits.get("validation")
     optimiser = parts.optimiser.build(
         masters.weights, learning_rate=inputs.settings.learning_rate, rates=parts.method.rates(model)
     )
     return Bench(model, masters, optimiser, parts, train, validation, world)
+
+
+def _examples(inputs: TrainInputs, parts: TrainParts, name: str) -> Examples:
+    """A split as the objective sees it."""
+    split = inputs.dataset.split(name)
+    targets = targets_of(split, parts.method.outputs) if isinstance(parts.method, WithHead) else None
+    return Examples(split, parts.objective, targets=targets)
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """Gives examples what the objective measures of them before training, by a file where that was done before."""
+
+    inputs: TrainInputs
+    objective: Objective
+    splits: Mapping[str, Examples]
+    world: World
+    emit: Emit
+
+    def by(self, name: Literal["start", "base"], model: Any) -> None:
+        """Measure with a model where the objective wants it measured by that one; one rank does, the others wait."""
+        if not isinstance(self.objective, Measures) or self.objective.measured_by != name:
+            return
+        for split, examples in self.splits.items():
+            path = self._path(name, split)
+            found = stored(path, examples=len(examples))
+            if found is None and self.world.first:
+                measure(self.objective, model, examples, path=path, emit=self.emit)
+            self.world.wait()
+            examples.measured = stored(path, examples=len(examples))
+
+    def _path(self, name: str, split: str) -> Path:
+        inputs = self.inputs
+        start = start_digest(inputs.start) if inputs.start is not None and name == "start" else ""
+        facts = [
+            inputs.recipe.objective.type,
+            inputs.recipe.objective.version,
+            inputs.recipe.method.model_dump(mode="json") if name == "start" else "",
+            inputs.base.digest,
+            start,
+            inputs.version.name,
+            split,
+            inputs.settings.numbers.model_dump(mode="json"),
+        ]
+        return inputs.cache / "reference" / f"{digest.short(digest.of_json(facts))}.safetensors"

@@ -9,6 +9,7 @@ from tunewright.core.ports import Encoded, Term
 from tunewright.models.forward import PackedBatch, packed_loss
 
 TERM = "cross_entropy"
+ACCURACY = "token_accuracy"
 
 
 def weight_sum(examples: Sequence[Encoded]) -> dict[str, float]:
@@ -19,4 +20,4 @@ def weight_sum(examples: Sequence[Encoded]) -> dict[str, float]:
 def cross_entropy(model: Any, batch: PackedBatch) -> dict[str, Term]:
     """One term: nats summed over the labelled positions; `right` is the weight of arg-max hits."""
     sums = packed_loss(model, batch)
-    return {TERM: Term(sums.loss, metrics={"right": sums.right})}
+    return {TERM: Term(sums.loss, metrics={ACCURACY: sums.right})}

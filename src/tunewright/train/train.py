@@ -50,7 +50,7 @@ def train(
             write_text(folder / "recipe.json", inputs.recipe.model_dump_json(indent=1) + "\n")
         machine.take_up(folder, world, emit=tell)
         tell(RunResolved(used=inputs.settings.used() | _shared_by(world)))
-        bench = set_up(inputs, parts, world=world)
+        bench = set_up(inputs, parts, world=world, emit=tell)
         hooks = _hooks(inputs, bench, folder=folder, file=file, emit=tell)
         loop = Loop(bench, hooks, options=inputs.recipe.training, settings=inputs.settings)
         loop.run(_resume(loop, folder, emit=tell), switch=switch)
@@ -82,7 +82,7 @@ def _hooks(inputs: TrainInputs, bench: Bench, *, folder: Path, file: EventFile |
     held = bench.parts.method.content(bench.model, bench.masters.weights)
     state_bytes = bench.parts.optimiser.state_bytes * bench.trained_parameters()
     store.check_budget(round(sum(tensor.nbytes for tensor in held.values()) + state_bytes))
-    split = bench.validation or bench.train
+    split = (bench.validation or bench.train).split
     return Hooks(
         store,
         BestStore(folder / "best"),

@@ -70,14 +70,14 @@ def test_every_event_has_a_line_or_is_meant_to_be_silent() -> None:
     with watch(quiet=False, stream=stream) as emit:
         emit(events.RunResolved(used={"precision": "bf16"}))
         emit(events.RunResumed(step=7))
-        emit(events.Validated(step=7, loss=0.5, token_accuracy=0.75, tokens=10))
+        emit(events.Validated(step=7, loss=0.5, metrics={"token_accuracy": 0.75}, tokens=10))
         emit(events.CheckpointSaved(step=7, bytes=5))
         emit(events.CheckpointRefused(step=6, why="its digest is another"))
         emit(events.StageSkipped(stage="data", name="a" * 64))
     assert stream.getvalue().splitlines() == [
         "using precision bf16",
         "going on after step 7",
-        "step 7: validation loss 0.5000, 75.0% of tokens right",
+        "step 7: validation loss 0.5000, token accuracy 75.0%",
         "the checkpoint of step 6 is refused: its digest is another",
         "data: nothing has changed, aaaaaaaaaaaa stands",
     ]

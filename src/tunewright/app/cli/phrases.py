@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tunewright.core import events
 
 
@@ -29,6 +31,14 @@ def short(text: str, length: int = 200) -> str:
     """A text on one line, cut."""
     line = clean(text)
     return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def metrics(values: Mapping[str, float]) -> str:
+    """What an objective measured besides its loss: shares as such, other numbers as they are."""
+    told = ((name.replace("_", " "), value) for name, value in values.items())
+    return "".join(
+        f", {name} {value:.1%}" if name.endswith("accuracy") else f", {name} {value:.4f}" for name, value in told
+    )
 
 
 def step(event: events.StepDone) -> str:
@@ -62,7 +72,7 @@ def sentence(event: events.Event) -> str:
         case events.RunResumed():
             return f"going on after step {event.step}"
         case events.Validated():
-            return f"step {event.step}: validation loss {event.loss:.4f}, {event.token_accuracy:.1%} of tokens right"
+            return f"step {event.step}: validation loss {event.loss:.4f}{metrics(event.metrics)}"
         case events.GuardActed():
             did = "its batch is left out" if event.back_to is None else f"back to step {event.back_to}, lower rate"
             return f"step {event.step}: {event.why}; {did} (decision {event.number}; rows {', '.join(event.rows[:3])})"

@@ -61,7 +61,7 @@ def blocks_of(
     starts = {(int(bounds[at]), int(bounds[at + 1])): at for at in range(len(lengths))}
     segments = segments_of(lengths)
     groups = [_spans(group.gather, group.count, group.longest) for group in segments.groups]
-    for spans in [*groups, *([span] for span in segments.long)]:
+    for spans in [*groups, *([(span.start, span.end)] for span in segments.long)]:
         trees = [sees[starts[span]] if sees else None for span in spans]
         found.append(_block(spans, trees, prefix=prefix, window=window, device=device))
     return found

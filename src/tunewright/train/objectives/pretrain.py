@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from tunewright.core.ports import Encoded, Term
 from tunewright.models.forward import PackedBatch
 from tunewright.recipe.options.objectives.pretrain import Options
-from tunewright.train.tokens import cross_entropy, weight_sum
+from tunewright.train.tokens import ACCURACY, cross_entropy, weight_sum
 
 
 class Work:
     """Next-token prediction on plain text; windows were cut when rows were encoded."""
+
+    metrics = (ACCURACY,)
 
     def __init__(self, options: Options) -> None:
         self.options = options

@@ -8,11 +8,13 @@ from typing import Any
 from tunewright.core.ports import Encoded, Term
 from tunewright.models.forward import PackedBatch
 from tunewright.recipe.options.objectives.sft import Options
-from tunewright.train.tokens import cross_entropy, weight_sum
+from tunewright.train.tokens import ACCURACY, cross_entropy, weight_sum
 
 
 class Work:
     """Next-token prediction where the data say so; which tokens those are was decided when rows were encoded."""
+
+    metrics = (ACCURACY,)
 
     def __init__(self, options: Options) -> None:
         self.options = options
