@@ -13,6 +13,7 @@ from tunewright.core.nouns import DatasetVersion
 from tunewright.core.ports import Converted, Message, Row
 from tunewright.core.workspace import Workspace
 from tunewright.data.encode import TrainingChat
+from tunewright.data.forms import Rows, learned
 from tunewright.data.prepare import DataParts, Inputs, dataset_key, prepare
 from tunewright.data.rows import make_row
 from tunewright.recipe.recipe import DataOptions
@@ -39,12 +40,18 @@ def parts_of(options: DataOptions) -> DataParts:
 
 
 def prepared(
-    folder: Path, chat: TrainingChat, *, options: Mapping[str, Any], loss_on: str = "answers", emit: Emit = silent
+    folder: Path,
+    chat: TrainingChat,
+    *,
+    options: Mapping[str, Any],
+    loss_on: str = "answers",
+    emit: Emit = silent,
+    rows: Rows = "conversations",
 ) -> DatasetVersion:
     """The stage over files in a folder; the workspace is `folder/workspace`."""
     checked = DataOptions.model_validate(options)
-    key = dataset_key(checked, chat, folder=folder, loss_on=loss_on)
-    inputs = Inputs(chat, folder, loss_on, key, "2026-01-01T00:00:00Z")
+    key = dataset_key(checked, chat, folder=folder, loss_on=learned(rows, loss_on))
+    inputs = Inputs(chat, folder, loss_on, key, "2026-01-01T00:00:00Z", rows)
     return prepare(checked, parts_of(checked), inputs=inputs, workspace=workspace_of(folder), emit=emit)
 
 

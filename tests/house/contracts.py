@@ -83,7 +83,8 @@ def source_reads_anything(source: Any, folder: Path) -> list[str]:
 
 
 def shape_converts_or_says_why(shape: Any) -> list[str]:
-    """A shape turns any value into a conversation that ends with an answer, or raises RowProblem with a reason."""
+    """A shape turns any value into a conversation that ends as its rows do, or raises RowProblem with a reason."""
+    ends = ("assistant", "document") if getattr(shape, "answered", True) else ("user", "tool")
     columns = sorted({value for value in shape.options.model_dump().values() if isinstance(value, str)})
     problems = ["fits a row without columns"] if shape.fits(frozenset(), {}) else []
     for bad in BAD_VALUES:
@@ -95,21 +96,21 @@ def shape_converts_or_says_why(shape: Any) -> list[str]:
             except Exception as error:  # noqa: BLE001 - any error at all is the breach
                 problems.append(f"{value!r:.60}: {type(error).__name__}")
             else:
-                problems += [] if _is_whole(converted) else [f"{value!r:.60}: {converted!r:.60}"]
+                problems += [] if _is_whole(converted, ends) else [f"{value!r:.60}: {converted!r:.60}"]
     return problems
 
 
-def _is_whole(converted: Any) -> bool:
-    """An answer stands last; of a pair, what lost is answered too, and is something else than what won."""
-    if not isinstance(converted, Converted) or not _is_answered(converted.messages):
+def _is_whole(converted: Any, ends: Sequence[str]) -> bool:
+    """The right role stands last; of a pair, what lost is answered too, and is something else than what won."""
+    if not isinstance(converted, Converted) or not _ends(converted.messages, ends):
         return False
     lost = converted.rejected
-    return not lost or (_is_answered(lost) and lost != converted.messages[-1:])
+    return not lost or (_ends(lost, ends) and lost != converted.messages[-1:])
 
 
-def _is_answered(messages: Sequence[Message]) -> bool:
+def _ends(messages: Sequence[Message], ends: Sequence[str]) -> bool:
     texts = all(isinstance(message.get("content"), str) for message in messages)
-    return bool(messages) and texts and messages[-1].get("role") in ("assistant", "document")
+    return bool(messages) and texts and messages[-1].get("role") in ends
 
 
 def step_loses_no_row(step: Any) -> list[str]:
@@ -292,7 +293,7 @@ def method_trains_what_it_says(method: Any, model_folder: Path, *, folder: Path)
     problems = [] if named and {id(each) for each in named.values()} == trains else ["`trainable` is not what trains"]
     problems += [] if _equal(named, method.trainable(again)) else ["the same seed gives other starts"]
     problems += [] if method.learning_rate > 0 else ["no rate of its own"]
-    if method.adapts and _equal(named, method.trainable(other)):
+    if method.adapts and _is_random(named) and _equal(named, method.trainable(other)):
         problems.append("another seed gives the same start")
     weights = {name: torch.randn_like(each) * 0.1 for name, each in named.items()}
     with torch.no_grad():
@@ -305,6 +306,11 @@ def method_trains_what_it_says(method: Any, model_folder: Path, *, folder: Path)
     return problems + (
         [] if torch.allclose(_logits(model), _logits(loaded), atol=1e-5) else ["loaded, it answers otherwise"]
     )
+
+
+def _is_random(weights: Mapping[str, Any]) -> bool:
+    """True when some weight begins as more than one number over and over."""
+    return any(len(each.unique()) > 1 for each in weights.values())
 
 
 def _attached(method: Any, folder: Path, seed: int) -> Any:

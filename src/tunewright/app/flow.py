@@ -19,6 +19,7 @@ from tunewright.core.events import Emit
 from tunewright.core.nouns import DatasetVersion, Evaluation, Run, Verdict
 from tunewright.data.context import Context, parents_of
 from tunewright.data.fetch import Fetch, Fetched
+from tunewright.data.forms import learned
 from tunewright.data.prepare import DataParts, Inputs, dataset_key
 from tunewright.data.prepare import prepare as prepare_data
 from tunewright.evaluate.report import ReportContent, write_report
@@ -64,7 +65,8 @@ def _prepare(project: Project, base: Base, *, emit: Emit) -> DatasetVersion:
         writer=writing.opener(project.workspace.cache, emit=emit),
     )
     parents = parents_of(parts.steps, context)
-    key = dataset_key(recipe.data, chat, folder=project.folder, loss_on=loss_on, parents=parents, fetched=fetched)
+    what = learned(recipe.objective.rows, loss_on)
+    key = dataset_key(recipe.data, chat, folder=project.folder, loss_on=what, parents=parents, fetched=fetched)
 
     retained.check_recipe(project, key)
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypedDict
+
+ANSWERS = ("assistant", "document")
+"""Roles of a turn that a model learns to write."""
 
 
 class Message(TypedDict, total=False):
@@ -35,6 +39,8 @@ class Details(TypedDict, total=False):
     looks so. `variant` and `original`: how and from which row an example was changed. `log_probabilities`: those of the
     row's answer, token by token, under the base model that wrote it. `weight`: what a row's loss is multiplied by,
     absent = 1. `changes`: reasons for which steps changed a row, in order, and `before`: its id before the first.
+    `rating`: what people or a model said of the answer, on the scale of the data; `desirable`: whether that counts as
+    good. Of a preference pair `margin` is by how much the answer won, and `scores` are those of winner and loser.
     """
 
     columns: dict[str, str]
@@ -53,6 +59,10 @@ class Details(TypedDict, total=False):
     weight: float
     changes: list[str]
     before: str
+    rating: float
+    desirable: bool
+    margin: float
+    scores: list[float]
 
 
 class Converted(NamedTuple):
@@ -81,7 +91,8 @@ class RawRow(NamedTuple):
 class Row:
     """One example in the one internal form: turns, the last of them the answer, and a label where there is one.
 
-    `id` is a digest of the content: equal rows have equal ids. `tools` are JSON schemas of functions it may call.
+    A row without an answer (a prompt alone) ends with the user's turn, or with a tool's result. `id` is a digest of the
+    content: equal rows have equal ids. `tools` are JSON schemas of functions it may call.
     Of a preference pair `messages` end with the answer that won, `rejected` are the turns that lost, after the same
     prompt.
     """
@@ -97,10 +108,20 @@ class Row:
 
     @property
     def prompt(self) -> tuple[Message, ...]:
-        """The turns before the answer."""
-        return self.messages[:-1]
+        """The turns before the answer; of a row without one, all of them."""
+        return prompt_of(self.messages)
 
     @property
     def target(self) -> str:
-        """The answer in the data."""
-        return self.messages[-1].get("content", "")
+        """The answer in the data; empty where there is none."""
+        return self.messages[-1].get("content", "") if is_answered(self.messages) else ""
+
+
+def is_answered(messages: Sequence[Message]) -> bool:
+    """False of a prompt alone: turns that end with the user's, or with a tool's result."""
+    return bool(messages) and messages[-1].get("role") in ANSWERS
+
+
+def prompt_of(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """The turns before the answer; all of them where there is none."""
+    return messages[:-1] if is_answered(messages) else messages

@@ -26,6 +26,8 @@ NAME = "checklist.json"
 Status = Literal["pass", "warn", "fail"]
 ADAPTER_ROWS, FULL_ROWS = 1_000, 10_000
 ONE_FORM, DIFFERENT = 0.95, 0.5
+TELLING = 0.8
+LENGTH = "length bias of preference data: Singhal et al. 2023, A Long Way to Go; limit ours"
 LEAST_TEST_ROWS = 30
 S3_SIZES = "guide S3, dataset size guidelines"
 S3_LIST = "guide S3, data quality checklist"
@@ -63,7 +65,7 @@ def findings(version: DatasetVersion, found: Survey | None, *, rules: RuleOption
     """
     checks = [*_of_receipt(version, rules, method=method, documents=found is not None and found.documents)]
     if found is not None:
-        checks += _of_survey(version, found)
+        checks += _of_survey(version, found, rules)
     return [_judged(check, getattr(rules, check.name)) for check in checks if getattr(rules, check.name) != "off"]
 
 
@@ -134,12 +136,13 @@ def _balance(labels: Mapping[str, int], *, limit: float) -> Check:
     return Check("balance", ratio <= limit, ratio, limit, sentence, S3_LIST)
 
 
-def _of_survey(version: DatasetVersion, found: Survey) -> Iterator[Check]:
+def _of_survey(version: DatasetVersion, found: Survey, rules: RuleOptions) -> Iterator[Check]:
     sentence = f"{found.repeated:,} of {found.train:,} training rows stand there before"
     yield Check("deduplicated", not found.repeated, found.repeated, 0, sentence, S3_LIST)
     yield _split_sound(version, found)
     if found.documents or not found.sampled:
         return
+    yield from _of_worth(found, limit=rules.most_imbalance)
     main, count = max(found.forms.items(), key=lambda each: each[1])
     share = _share(count, found.sampled)
     sentence = (
@@ -153,10 +156,28 @@ def _of_survey(version: DatasetVersion, found: Survey) -> Iterator[Check]:
         yield Check("lengths", usual >= DIFFERENT, usual, DIFFERENT, sentence, "guide S3, score of data quality")
 
 
+def _of_worth(found: Survey, *, limit: float) -> Iterator[Check]:
+    """Good and bad answers, and whether length alone tells the one that won."""
+    if found.good + found.bad:
+        most, least = max(found.good, found.bad), min(found.good, found.bad)
+        ratio = most / least if least else float(most)
+        sentence = f"{found.good:,} answers count as good and {found.bad:,} as bad"
+        sentence += f"; one may be {limit:g} times as common as the other"
+        yield Check("balance", ratio <= limit, ratio, limit, sentence, OURS)
+    if found.pairs:
+        share = found.longer / found.pairs
+        sentence = (
+            f"in {share:.1%} of pairs the answer that won is the longer one; beyond {TELLING:.0%} length tells it"
+        )
+        yield Check("balance", 1 - TELLING <= share <= TELLING, share, TELLING, sentence, LENGTH)
+
+
 def _diversity(found: Survey) -> Check:
     prompts = _share(found.prompts, found.train)
     answers = _share(found.answers, found.unlabelled)
-    share, what = min((prompts, "prompts"), (answers, "answers")) if found.unlabelled else (prompts, "prompts")
+    shares = [(prompts, "prompts")] if 2 * found.compared < found.sampled else []  # compared answers share theirs
+    shares += [(answers, "answers")] if found.unlabelled else []
+    share, what = min(shares, default=(prompts, "prompts"))
     sentence = f"{share:.1%} of {what} differ from all others; {DIFFERENT:.0%} should"
     return Check("diversity", share >= DIFFERENT, share, DIFFERENT, sentence, f"{S3_LIST}; share ours")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -10,6 +10,13 @@ from tunewright.core.ports import Message, RowProblem
 
 PAIR = frozenset({"chosen", "rejected"})
 """Columns of a preference pair; a row that has both is one, whatever else it holds."""
+RATINGS = ("rating", "score", "overall_score", "label", "desirable", "kto_tag")
+"""Columns of what an answer is worth, in known data sets: the first is a rated row's own."""
+LISTS_OF_RATINGS = ("ratings", "scores")
+PROMPTS = ("prompt", "instruction", "question")
+COMPLETIONS = ("completion", "response", "answer", "text", "content")
+ANSWERS = ("completions", "responses", "answers")
+REFERENCES = ("reference", "solution", "ground_truth", "target", "answer")
 MAX_NAMES = 10
 MAX_NAME_CHARACTERS = 40
 
@@ -39,6 +46,13 @@ def optional_text(value: Mapping[str, Any], column: str) -> str | None:
     if text is not None and not isinstance(text, str):
         raise RowProblem("not_text", f'"{column}" is a {type(text).__name__}')
     return text
+
+
+def named(value: Mapping[str, Any], wanted: str, known: Sequence[str]) -> str:
+    """The column that is meant: the wanted one; where that is the usual name and absent, another that is known."""
+    if wanted in value or wanted != known[0]:
+        return wanted
+    return next((name for name in known if name in value), wanted)
 
 
 def exchange(question: str, answer: str) -> tuple[Message, ...]:

@@ -21,10 +21,11 @@ from tunewright.core.nouns import DatasetVersion
 from tunewright.core.ports import Encoded, Row
 from tunewright.core.workspace import Workspace
 from tunewright.data.carry import to_row
+from tunewright.data.ratings import Worth
 from tunewright.data.retention import refuse_deleted
 from tunewright.data.rows import SPLITS
 from tunewright.data.seal import check_seal, damaged
-from tunewright.data.store import TYPES
+from tunewright.data.store import REJECTED, TYPES
 
 
 def open_dataset(workspace: Workspace, version: DatasetVersion) -> Dataset:
@@ -68,6 +69,9 @@ class Split:
         self.offsets: NDArray[np.int64] = arrays["offsets"]
         self.tokens: NDArray[np.int32] = arrays["tokens"]
         self.weights: NDArray[np.float32] = arrays["weights"]
+        lost = folder / f"{name}.{REJECTED}.safetensors"
+        self.rejected: dict[str, Any] | None = map_arrays(lost) if lost.is_file() else None
+        self.worth = Worth(folder, name, rows=len(self))
         self._parquet = folder / f"{name}.parquet"
         self._group: tuple[int, pa.Table] | None = None
 
@@ -76,9 +80,18 @@ class Split:
         return len(self.offsets) - 1
 
     def encoded(self, index: int) -> Encoded:
-        """Tokens and weights of one example, views of the file."""
+        """Tokens and weights of one example, views of the file; with what it is worth, and the answer that lost."""
         begin, end = int(self.offsets[self._place(index)]), int(self.offsets[index + 1])
-        return Encoded(self.tokens[begin:end], self.weights[begin:end], index)
+        numbers = (self.worth.number("rating", index), self.worth.desirable(index), self.worth.number("margin", index))
+        return Encoded(self.tokens[begin:end], self.weights[begin:end], index, self._lost(index), *numbers)
+
+    def _lost(self, index: int) -> Encoded | None:
+        """Of a pair the prompt with the answer that lost."""
+        if self.rejected is None:
+            return None
+        offsets, tokens, weights = (self.rejected[name] for name in ("offsets", "tokens", "weights"))
+        begin, end = int(offsets[index]), int(offsets[index + 1])
+        return Encoded(tokens[begin:end], weights[begin:end], index)
 
     def row(self, index: int) -> Row:
         """The row of one example; neighbours are read together and remembered."""
@@ -99,6 +112,14 @@ class Split:
         except (OSError, pa.ArrowException) as error:
             raise damaged(self._parquet) from error
         return found
+
+    @cached_property
+    def labels(self) -> list[str | None]:
+        """The label of each example [N]; nothing else is read. Raises OutsideError when the file is damaged."""
+        try:
+            return self._file.read(columns=["label"])["label"].to_pylist()
+        except (OSError, pa.ArrowException) as error:
+            raise damaged(self._parquet) from error
 
     @cached_property
     def lengths(self) -> NDArray[np.int64]:

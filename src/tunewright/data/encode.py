@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import operator
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +16,9 @@ from numpy.typing import NDArray
 from tunewright.core.digest import of_parts
 from tunewright.core.events import Emit, Progress
 from tunewright.core.ports import Chat, Gone, Message, Row, RowProblem
-from tunewright.data.overlong import OVERLONG, PART_WITHOUT_ANSWER, Fitted, Refusal, Tokens, fit
+from tunewright.data.encode_forms import encoded_pairs, encoded_prompts, is_good
+from tunewright.data.forms import UNCUT, Rows
+from tunewright.data.overlong import OVERLONG, PART_WITHOUT_ANSWER, RATED_LOW, Fitted, Refusal, Tokens, fit
 from tunewright.data.receipt import Ledger, Quarantine, histogram
 from tunewright.data.rows import piece
 from tunewright.data.shelf import wholes
@@ -27,7 +31,7 @@ from tunewright.text.spans import Conversation, LossOn
 REWRITTEN = "answers_rewritten_later"
 """Earlier answers that the template writes otherwise once more turns follow: they stay untrained."""
 REJECTED = "rejected_not_trained"
-"""Preference pairs whose winner was encoded: the turns that lost lie in Parquet and make no tokens."""
+"""Preference pairs of which the winner is imitated: the turns that lost lie in Parquet and make no tokens."""
 
 
 class TrainingChat(Chat, Protocol):
@@ -41,6 +45,10 @@ class TrainingChat(Chat, Protocol):
 
     def encode_texts(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Tokens of each plain text, nothing added."""
+        ...
+
+    def encode_prompts(self, rows: Sequence[Conversation]) -> list[NDArray[np.int32] | RowProblem]:
+        """Tokens of each conversation up to where the assistant begins to answer, or its problem in its place."""
         ...
 
     def encode_many(
@@ -63,7 +71,7 @@ class Encoder:
     ledger: Ledger
     quarantine: Quarantine
     emit: Emit
-    documents: bool = False
+    form: Rows = "conversations"
 
     def write(self, rows: dict[str, list[Row]], folder: Path) -> str:
         """Files of every split; the name of the whole: a digest of its content.
@@ -76,11 +84,13 @@ class Encoder:
         done = 0
         for split, group in rows.items():
             self.ledger.labels[split] = Counter()
-            with SplitWriter(folder, split) as writer:
+            with SplitWriter(folder, split, paired=self.form == "pairs") as writer:
                 windows = Windows(self.chat, limit=self.options.max_tokens, end=self.chat.end_id)
                 for batch in batches(wholes(group)):
-                    if self.documents:
+                    if self.form == "documents":
                         self._documents(batch, writer, windows)
+                    elif self.form in UNCUT:
+                        self._wholes(batch, split, writer, refusal)
                     else:
                         self._batch(batch, split, writer, refusal)
                     done += len(batch)
@@ -94,10 +104,12 @@ class Encoder:
         return of_parts(parts)
 
     def _batch(self, rows: Sequence[Row], split: str, writer: SplitWriter, refusal: Refusal) -> None:
+        if self.form == "conversations":
+            rows = self._imitated(rows, split)
         rewritten: dict[int, int] = {}
         talks = [Conversation(row.messages, row.tools) for row in rows]
         encoded = self.chat.encode_many(talks, loss_on=self.loss_on, rewritten=rewritten)
-        results = [self._problem_of_rejected(row) or result for row, result in zip(rows, encoded, strict=True)]
+        results = [self._problem_of(row) or result for row, result in zip(rows, encoded, strict=True)]
         for index, answers in rewritten.items():
             self.ledger.sources[rows[index].source].notes[REWRITTEN] += answers
         policy = self.options.overlong
@@ -111,8 +123,40 @@ class Encoder:
                 refusal.add(row, len(result[0]))
             self._keep(row, split, fitted=fitted, length=len(result[0]), writer=writer)
 
-    def _problem_of_rejected(self, row: Row) -> RowProblem | None:
-        """Why the turns that lost cannot be written as tokens, or None."""
+    def _imitated(self, rows: Sequence[Row], split: str) -> Sequence[Row]:
+        """Rows without the answers that are rated and not good. Raises UserError when nobody said which ones are."""
+        good = [is_good(row) for row in rows]
+        for row in itertools.compress(rows, map(operator.not_, good)):
+            self.ledger.lose(Gone(row, split, "dropped", RATED_LOW))
+        return rows if all(good) else list(itertools.compress(rows, good))
+
+    def _wholes(self, rows: Sequence[Row], split: str, writer: SplitWriter, refusal: Refusal) -> None:
+        """Pairs and prompts: each is kept as it is, or not at all."""
+        counts = self.ledger.tokens
+        encoded = encoded_pairs(rows, self.chat) if self.form == "pairs" else encoded_prompts(rows, self.chat)
+        for row, found in zip(rows, encoded, strict=True):
+            if isinstance(found, RowProblem):
+                self._set_aside(row, found)
+                continue
+            total = sum(len(tokens) for tokens, _weights in found.sides)
+            counts["in"] += total
+            if found.longest > self.options.max_tokens:
+                if self.options.overlong.action == "refuse":
+                    refusal.add(row, found.longest)
+                self.ledger.lose(Gone(row, split, "dropped", OVERLONG))
+                counts["dropped"] += total
+                continue
+            weight = row.details.get("weight", 1.0)
+            rejected = weighted(found.rejected, weight) if found.rejected is not None else None
+            writer.add(row, weighted(found.example, weight), rejected=rejected)
+            self.ledger.sources[row.source].kept += 1
+            trained = sum(int(np.count_nonzero(weights)) for _tokens, weights in found.sides)
+            counts.update(kept=total, trained=trained, masked=total - trained)
+
+    def _problem_of(self, row: Row) -> RowProblem | None:
+        """Why the turns that lost cannot be written as tokens, that a rating is missing, or None."""
+        if self.form == "rated" and "rating" not in row.details:
+            return RowProblem("missing_rating", "nobody says what this answer is worth")
         found = self.chat.problem(row.rejected) if row.rejected else None
         return found and RowProblem(found.reason, f"of the rejected turns {found.detail}")
 

@@ -15,6 +15,8 @@ Tokens = tuple[NDArray[np.int32], NDArray[np.float32]]
 NO_ANSWER_LEFT = "no_answer_left"
 NOTHING_TO_TRAIN = "nothing_to_train"
 OVERLONG = "overlong"
+RATED_LOW = "rated_low"
+"""Rated answers that do not count as good, where answers are to be imitated."""
 PART_WITHOUT_ANSWER = "part_without_answer"
 """Of a row that was split; the others are reasons of whole rows."""
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from tunewright.core.ports import Message, RowProblem
+from tunewright.data.columns import required_text
 from tunewright.data.shapes.sharegpt import to_message
 from tunewright.data.turns import to_turn
 
@@ -66,6 +68,25 @@ def to_turns(given: Any, column: str) -> Turns:
 
 def _to_turn(turn: Any, number: int) -> Message:
     return to_message(turn, number) if isinstance(turn, dict) and "from" in turn else to_turn(turn, number)
+
+
+def to_prompt(value: Mapping[str, Any], columns: Sequence[str]) -> Turns:
+    """Turns of the first of some columns that is there: a text is the user's turn. None where there is no column.
+
+    Raises RowProblem.
+    """
+    for column in columns:
+        given = value.get(column)
+        if isinstance(given, str):
+            return ({"role": "user", "content": required_text(value, column)},)
+        if given is not None:
+            return to_turns(given, column)
+    return ()
+
+
+def untrained(turn: Message) -> Message:
+    """A turn of a prompt: an answer in it is not what is learned."""
+    return {**turn, "weight": 0.0} if turn.get("role") == "assistant" else turn
 
 
 def is_dialogue(text: str) -> bool:

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from tunewright.core.digest import short
 from tunewright.core.errors import UserError
@@ -24,6 +23,7 @@ from tunewright.data.encode import Encoder, TrainingChat
 from tunewright.data.fates import NAME, SAMPLES_NAME, Fates
 from tunewright.data.fetch import Fetched
 from tunewright.data.files import LOCAL, dataset_key, find_files
+from tunewright.data.forms import Rows, check_form, check_overlong
 from tunewright.data.keep import nowhere
 from tunewright.data.mapping import mapped
 from tunewright.data.objects import OBJECTS, share
@@ -33,7 +33,7 @@ from tunewright.data.receipt import Ledger, Quarantine, check_limits, labels_of
 from tunewright.data.retention import refuse_deleted
 from tunewright.data.rows import SPLITS
 from tunewright.data.seal import seal
-from tunewright.data.shape import choose_shape
+from tunewright.data.shape import choose_shape, told_columns
 from tunewright.data.shelf import Shelf
 from tunewright.data.survey import NAME as SURVEY
 from tunewright.data.survey import survey
@@ -42,8 +42,6 @@ from tunewright.recipe.recipe import DataOptions
 from tunewright.recipe.sources import sources_of
 from tunewright.text.spans import LossOn
 
-DOCUMENTS = frozenset({"text"})
-"""Shapes whose rows are plain text."""
 __all__ = ["DataParts", "Inputs", "dataset_key", "prepare"]
 
 
@@ -67,7 +65,7 @@ class Inputs:
     loss_on: LossOn
     key: str
     made_at: str
-    rows: Literal["conversations", "documents"] = "conversations"
+    rows: Rows = "conversations"
     """What the objective trains on."""
     context: Context | None = None
     """What steps may ask for beside rows."""
@@ -100,8 +98,7 @@ def prepare(
             steps = bound(parts.steps, inputs.context)
             rows = arrange(rows, steps, options=options.split, work=Work(ledger, crew=crew, shelf=shelf, emit=emit))
             write_json(work / SURVEY, survey(rows).model_dump())
-            documents = shape in DOCUMENTS
-            encoder = Encoder(options, inputs.chat, inputs.loss_on, ledger, quarantine, emit, documents)
+            encoder = Encoder(options, inputs.chat, inputs.loss_on, ledger, quarantine, emit, inputs.rows)
             name = encoder.write(rows, work)
             fates.finish()
             for step, report in ledger.reports.items():
@@ -155,32 +152,17 @@ def read(options: DataOptions, parts: DataParts, *, desk: Desk) -> tuple[str, di
     files = find_files(options, folder=desk.inputs.folder, fetched=desk.inputs.fetched)
     sources, join = mapped(parts.sources, options.map, folder=desk.inputs.folder)
     shape_name, shape = choose_shape(parts.shapes, sources, files=files["train"])
-    check_form(shape_name, desk.inputs, where=files["train"][0].name)
+    check_form(shape_name, desk.inputs.rows, where=files["train"][0].name)
+    check_overlong(desk.inputs.rows, options.overlong)
     if len(parts.shapes) > 1:
-        desk.emit(Note(text=f"The rows have the shape {shape_name}, by their columns."))
+        seen = told_columns(sources, files=files["train"])
+        desk.emit(Note(text=f"The rows have the shape {shape_name}, by their columns: {seen}."))
     keep = options.keep
     reader = Reader(sources, shape, options.system, desk.ledger, desk.quarantine, desk.emit, desk.shelf, keep)
     rows = reader.read(files)
     check_not_empty(len(rows["train"]), desk.ledger, options=options, quarantine=desk.quarantine)
     tell_columns(keep, desk, rows=sum(map(len, rows.values())))
     return shape_name, rows, origins_of(options, shape, tallies=desk.ledger.sources, joined=join)
-
-
-def check_form(shape: str, inputs: Inputs, *, where: str) -> None:
-    """Raise UserError when the objective wants documents and the rows are conversations, or the other way round."""
-    if (shape in DOCUMENTS) == (inputs.rows == "documents"):
-        return
-    if shape in DOCUMENTS:
-        raise UserError(
-            "these rows are plain text, and the objective learns from conversations.",
-            where=where,
-            do="Write objective: pretrain.",
-        )
-    raise UserError(
-        f"these rows have the shape {shape}, and the objective pretrain learns from plain text.",
-        where=where,
-        do="Write objective: {type: sft, loss_on: all}, or give plain text.",
-    )
 
 
 def check_not_empty(rows: int, ledger: Ledger, *, options: DataOptions, quarantine: Quarantine) -> None:
@@ -229,8 +211,8 @@ def publish(version: DatasetVersion, *, place: Path, work: Path, target: Path) -
     refuse_deleted(target)
     with new_folder(target) as folder:
         for split in SPLITS:
-            for ending in ("parquet", "safetensors"):
-                (work / f"{split}.{ending}").replace(folder / f"{split}.{ending}")
+            for path in sorted((*work.glob(f"{split}.parquet"), *work.glob(f"{split}*.safetensors"))):
+                path.replace(folder / path.name)
         for path in (work / NAME, work / SAMPLES_NAME, work / SURVEY, *sorted(work.glob("report-*.json"))):
             path.replace(folder / path.name)
         shutil.copyfile(place / "quarantine.jsonl", folder / "quarantine.jsonl")

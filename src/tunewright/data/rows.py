@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from tunewright.core import digest
-from tunewright.core.ports import Converted, Details, Message, Row
+from tunewright.core.ports import Converted, Details, Message, Row, prompt_of
 
 SPLITS = ("train", "validation", "test")
 KEY_BYTES = 16
@@ -60,18 +60,22 @@ def content_key(row: Any) -> bytes:
 
 
 def prompt_key(row: Any) -> bytes:
-    """The same for all but the last turn."""
-    return row.prompt_key if hasattr(row, "prompt_key") else _key(row.messages[:-1], row.tools)
+    """The same for the turns before the answer."""
+    return row.prompt_key if hasattr(row, "prompt_key") else _key(prompt_of(row.messages), row.tools)
 
 
 def side_key(row: Any) -> bytes:
-    """What rows share that must stand in one split: content; of preference pairs the prompt.
+    """What rows share that must stand in one split: content; of preference pairs and rated answers the prompt.
 
     Two pairs with one prompt and one winner differ in the loser alone, and training learns the winner: apart, the test
     would measure what was trained.
     """
-    paired = row.paired if hasattr(row, "paired") else bool(row.rejected)
-    return prompt_key(row) if paired else content_key(row)
+    return prompt_key(row) if is_compared(row) else content_key(row)
+
+
+def is_compared(row: Any) -> bool:
+    """True of preference pairs and rated answers: rows of one prompt say something about one another."""
+    return row.compared if hasattr(row, "compared") else bool(row.rejected) or "rating" in row.details
 
 
 def _key(messages: Sequence[Message], tools: Sequence[dict[str, Any]], rejected: Sequence[Message] = ()) -> bytes:

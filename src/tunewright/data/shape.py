@@ -10,6 +10,7 @@ from tunewright.core.errors import UserError
 from tunewright.core.ports import RawRow, Shape, Source
 from tunewright.data.files import SourceFile, source_type
 
+MOST_NAMED = 12
 LOOKED_AT = 100
 """Rows that detection reads: enough to pass over some bad ones."""
 
@@ -38,6 +39,12 @@ def choose_shape(
         where=files[0].name,
         do=f"Write which one is meant, for example data.shape: {fitting[0]}.",
     )
+
+
+def told_columns(sources: Mapping[str, Source], *, files: Sequence[SourceFile]) -> str:
+    """Columns of the first good row, for people: what was seen when the shape was found."""
+    row = next(good_rows(sources, files), {})
+    return ", ".join(name[:40] for name in islice(sorted(row), MOST_NAMED)) + (", …" if len(row) > MOST_NAMED else "")
 
 
 def count_fits(shape: Shape, rows: Sequence[Mapping[str, Any]]) -> int:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, BinaryIO
 
 from tunewright.core.ports import Details, Message, Row
-from tunewright.data.rows import content_key, prompt_key
+from tunewright.data.rows import content_key, is_compared, prompt_key
 
 ID_BYTES, KEY_BYTES = 32, 16
 Laid = tuple[tuple[Message, ...], tuple[dict[str, Any], ...], tuple[Message, ...], Details]
@@ -22,7 +22,7 @@ Laid = tuple[tuple[Message, ...], tuple[dict[str, Any], ...], tuple[Message, ...
 class ShelvedRow:
     """A row whose turns lie on the shelf; otherwise what `core.ports.Row` is."""
 
-    __slots__ = ("_digests", "_place", "_shelf", "family", "label", "line", "paired", "source")
+    __slots__ = ("_digests", "_place", "_shelf", "compared", "family", "label", "line", "paired", "source")
 
     def __init__(self, row: Row, shelf: Shelf, place: int) -> None:
         self._digests = bytes.fromhex(row.id) + content_key(row) + prompt_key(row)
@@ -32,6 +32,7 @@ class ShelvedRow:
         self.source = shelf.known(row.source)
         self.line = row.line
         self.paired = bool(row.rejected)
+        self.compared = is_compared(row)
         self.family = shelf.known(row.details.get("family"))
 
     @property

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from tunewright.core.ports import Row
-from tunewright.data.rows import content_key, prompt_key
+from tunewright.core.ports import Row, is_answered
+from tunewright.data.rows import content_key, is_compared, prompt_key, side_key
 from tunewright.data.shelf import wholes
 
 NAME = "survey.json"
@@ -25,10 +25,12 @@ Keys = NDArray[np.uint64]
 class Survey(BaseModel):
     """Counts over the rows that steps left. `sampled` rows had their text looked at; the others are counted alone.
 
-    `repeated`: training rows whose content stands before. `prompts`: different prompts of training rows. `leaked`: by
-    split, rows whose content is trained on. `forms`: sampled rows by the form of their conversation. `answers`:
-    different answers of sampled rows without a label, of `unlabelled` such rows. `usual_lengths`: sampled rows of 10
-    to 500 words.
+    `repeated`: training rows whose content stands before. `prompts`: different prompts of training rows. `leaked`:
+    by split, rows whose content is trained on; of pairs and rated answers those whose prompt is. `forms`: sampled
+    rows by the form of their conversation. `answers`: different answers of sampled rows without a label, of
+    `unlabelled` such rows. `usual_lengths`: sampled rows of 10 to 500 words. Of sampled rows `compared` are pairs
+    and rated answers, `pairs` the first, of which the answer that won is the `longer` one in so many; `good` and
+    `bad` are rated answers that count as such.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,19 +44,27 @@ class Survey(BaseModel):
     answers: int
     usual_lengths: int
     documents: bool
+    compared: int = 0
+    pairs: int = 0
+    longer: int = 0
+    good: int = 0
+    bad: int = 0
 
 
 def survey(rows: Mapping[str, Sequence[Row]]) -> Survey:
     """Look at rows by split, as they are before encoding. Memory: 16 bytes a row and the sample."""
     train = rows.get("train", ())
     keys = _keys(train, content_key)
+    sides = _keys(train, side_key)
     leaked = {
-        split: int(np.isin(_keys(group, content_key), keys).sum()) for split, group in rows.items() if split != "train"
+        split: int(np.isin(_keys(group, side_key), sides).sum()) for split, group in rows.items() if split != "train"
     }
     sample = list(wholes(train[:: max(1, len(train) // SAMPLE)][:SAMPLE]))
     counted = [_words(row) for row in sample]
     forms = Counter(form(row) for row in sample)
-    answers = [row.target for row in sample if row.label is None]
+    answers = [row.target for row in sample if row.label is None and is_answered(row.messages)]
+    pairs = [row for row in sample if row.rejected]
+    verdicts = Counter(row.details.get("desirable") for row in sample)
     return Survey(
         train=len(train),
         repeated=len(keys) - len(np.unique(keys)),
@@ -66,6 +76,11 @@ def survey(rows: Mapping[str, Sequence[Row]]) -> Survey:
         answers=len(set(answers)),
         usual_lengths=sum(SHORTEST <= len(words) <= LONGEST for words in counted),
         documents=bool(sample) and sample[0].messages[0].get("role") == "document",
+        compared=sum(map(is_compared, sample)),
+        pairs=len(pairs),
+        longer=sum(len(row.target) > sum(len(turn.get("content", "")) for turn in row.rejected) for row in pairs),
+        good=verdicts[True],
+        bad=verdicts[False],
     )
 
 

@@ -85,12 +85,25 @@ def to_weight(turn: Mapping[str, Any], number: int) -> int:
 
 def check_order(messages: tuple[Message, ...]) -> None:
     """Raise RowProblem unless: one system turn at most, first; then the user; results after calls; an answer last."""
+    check_begin(messages)
+    if messages[-1].get("role") != "assistant":
+        raise RowProblem("no_answer_last", "the last turn must be the assistant's")
+    check_calls(messages)
+
+
+def check_prompt(messages: tuple[Message, ...]) -> None:
+    """The same for turns that end where the assistant is to answer: with the user's, or with a tool's result."""
+    check_begin(messages)
+    if messages[-1].get("role") not in ("user", "tool"):
+        raise RowProblem("answer_last", "the last turn of a prompt must be the user's, or a tool's result")
+    check_calls(messages)
+
+
+def check_begin(messages: tuple[Message, ...]) -> None:
+    """Raise RowProblem unless there is one system turn at most, the first, and the user's comes next."""
     roles = [message.get("role") for message in messages]
     rest = roles[1:] if roles[0] == "system" else roles
     if "system" in rest:
         raise RowProblem("system_not_first", "a system turn may only stand first")
     if not rest or rest[0] != "user":
         raise RowProblem("no_user_first", "the first turn after the system turn must be the user's")
-    if rest[-1] != "assistant":
-        raise RowProblem("no_answer_last", "the last turn must be the assistant's")
-    check_calls(messages)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tunewright.core.ports import Message, Row
+from tunewright.core.ports import Message, Row, is_answered, prompt_of
 
 _ONE_BY_ONE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 """Kana, Han and Hangul: written without spaces between words, or with few; each character stands for a word."""
@@ -22,12 +22,12 @@ def words_of(text: str) -> list[str]:
 
 def prompt_text(row: Row) -> str:
     """The turns before the answer; the system turn is left out, because whole data sets share it."""
-    return _joined(row.messages[:-1])
+    return _joined(prompt_of(row.messages))
 
 
 def answer_text(row: Row) -> str:
-    """The last turn."""
-    return _joined(row.messages[-1:])
+    """The last turn, where it is an answer."""
+    return _joined(row.messages[-1:]) if is_answered(row.messages) else ""
 
 
 def rejected_text(row: Row) -> str:

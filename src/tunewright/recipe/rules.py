@@ -16,7 +16,9 @@ class RuleOptions(Options):
     enough_rows: Action = option("warn", "Training rows enough for the method.", why=WARN)
     consistent_format: Action = option("warn", "Conversations have one form (roles, system turn).", why=WARN)
     diversity: Action = option("warn", "Prompts and answers differ from one another.", why=WARN)
-    balance: Action = option("warn", "No label is much commoner than another.", why=WARN)
+    balance: Action = option(
+        "warn", "No label and no verdict is much commoner than another, and length does not tell what won.", why=WARN
+    )
     deduplicated: Action = option("warn", "No training row stands twice.", why=WARN)
     split_sound: Action = option(
         "warn", "Validation and test have rows, none of which is trained on, and no label that is not.", why=WARN

@@ -28,9 +28,9 @@ from tunewright.text.files import (
     write_files,
     write_stop_ids,
 )
-from tunewright.text.spans import Draft, LossOn, Span, draft
+from tunewright.text.spans import Draft, LossOn, Span, draft, render
 from tunewright.text.template import FAILURES, FIXED_DAY, Template
-from tunewright.text.turns import Conversation, leaves, texts
+from tunewright.text.turns import Conversation, check_nothing_lost, leaves, texts
 
 Tokens = tuple[NDArray[np.int32], NDArray[np.float32]]
 CACHED_TAILS = 4096
@@ -164,6 +164,25 @@ class ChatFormat:
         """Tokens int32 [T] of each plain text, nothing added, on all cores."""
         encoded = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
         return [np.array(item.ids, dtype=np.int32) for item in encoded]
+
+    def encode_prompts(self, rows: Sequence[Conversation]) -> list[NDArray[np.int32] | RowProblem]:
+        """Tokens int32 [T] of each conversation up to where the assistant begins to answer, or its problem."""
+        written = [self._prompt_text(talk) for talk in rows]
+        texts = [item for item in written if isinstance(item, str)]
+        encoded = iter(self.tokenizer.encode_batch(texts, add_special_tokens=False))
+        return [
+            item if isinstance(item, RowProblem) else np.array(next(encoded).ids, dtype=np.int32) for item in written
+        ]
+
+    def _prompt_text(self, talk: Conversation) -> str | RowProblem:
+        if (problem := self.problem(talk.messages, tools=talk.tools)) is not None:
+            return problem
+        try:
+            text = render(self._template(talk.tools), talk, generation=True)
+            check_nothing_lost(text, talk)
+        except RowProblem as problem:
+            return problem
+        return text
 
     def encode_many(
         self, rows: Sequence[Conversation], *, loss_on: LossOn, rewritten: dict[int, int] | None = None

@@ -14,15 +14,18 @@ import pyarrow.parquet as pq
 from tunewright.core.nouns import Receipt
 from tunewright.data.canary import MARK
 from tunewright.data.fates import NAME
-from tunewright.data.overlong import NO_ANSWER_LEFT, NOTHING_TO_TRAIN, OVERLONG, PART_WITHOUT_ANSWER
+from tunewright.data.overlong import NO_ANSWER_LEFT, NOTHING_TO_TRAIN, OVERLONG, PART_WITHOUT_ANSWER, RATED_LOW
+from tunewright.data.read import FURTHER_ANSWER
 
 READING, ENCODING = "reading", "encoding"
 TITLES = {READING: "reading, checking", ENCODING: "encoding"}
 HIDING = ("personal_data",)
 """Steps after which texts hold nothing private any more."""
-OF_ENCODING = {OVERLONG, NO_ANSWER_LEFT, NOTHING_TO_TRAIN, PART_WITHOUT_ANSWER, "overlong_split"}
+OF_ENCODING = {OVERLONG, NO_ANSWER_LEFT, NOTHING_TO_TRAIN, PART_WITHOUT_ANSWER, "overlong_split", RATED_LOW}
 STEP_OF = {
     MARK: "canaries",
+    "tie": READING,
+    FURTHER_ANSWER: READING,
     **dict.fromkeys(("duplicate_of_train", "duplicate_of_validation", "duplicate_of_test"), "deduplicate"),
 }
 

@@ -8,6 +8,8 @@ from typing import Any
 from tunewright.core.ports import Converted, RowProblem
 from tunewright.data.calls import to_tools
 from tunewright.data.columns import PAIR
+from tunewright.data.rating import is_tagged
+from tunewright.data.shapes.prompts import is_open
 from tunewright.data.turns import check_order, to_turn
 from tunewright.recipe.options.shapes.chat import Options
 
@@ -19,8 +21,9 @@ class Work:
         self.options = options
 
     def fits(self, columns: frozenset[str], example: Mapping[str, Any]) -> bool:
-        """The column of turns is there and holds a list, and the row is no preference pair."""
-        return isinstance(example.get(self.options.messages), list) and not columns >= PAIR
+        """Turns are there as a list; no pair, no yes or no about the answer, and no question without one."""
+        turns = example.get(self.options.messages)
+        return isinstance(turns, list) and not columns >= PAIR and not is_tagged(example) and not is_open(turns)
 
     def reads(self) -> dict[str, tuple[str, ...]]:
         """Columns by what they become."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from tunewright.core.ports import Converted
 from tunewright.data.columns import exchange, required_text
+from tunewright.data.rating import is_rated
 from tunewright.recipe.options.shapes.prompt_completion import Options
 
 
@@ -17,8 +18,8 @@ class Work:
         self.options = options
 
     def fits(self, columns: frozenset[str], example: Mapping[str, Any]) -> bool:
-        """Both columns are there."""
-        return {self.options.prompt, self.options.completion} <= columns
+        """Both columns are there, and no rating of the answer."""
+        return {self.options.prompt, self.options.completion} <= columns and not is_rated(example)
 
     def reads(self) -> dict[str, tuple[str, ...]]:
         """Columns by what they become."""

@@ -8,6 +8,7 @@ from typing import Any, cast
 from tunewright.core.ports import Converted, Message, RowProblem
 from tunewright.data.calls import from_json, to_tools
 from tunewright.data.columns import PAIR, optional_text
+from tunewright.data.rating import is_tagged
 from tunewright.data.turns import check_order, to_turn
 from tunewright.recipe.options.shapes.sharegpt import Options
 
@@ -32,9 +33,9 @@ class Work:
         self.options = options
 
     def fits(self, columns: frozenset[str], example: Mapping[str, Any]) -> bool:
-        """The column of turns is there and holds a list of objects with `from`, and the row is no preference pair."""
+        """The column of turns is there and holds a list of objects with `from`; no pair, and no yes or no about it."""
         turns = example.get(self.options.conversations)
-        if columns >= PAIR:
+        if columns >= PAIR or is_tagged(example):
             return False
         return isinstance(turns, list) and bool(turns) and isinstance(turns[0], dict) and "from" in turns[0]
 

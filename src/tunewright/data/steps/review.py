@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tunewright.core.events import Emit, Note, silent
-from tunewright.core.ports import Changed, Gone, Message, Phase, Row, StepResult
+from tunewright.core.ports import Changed, Gone, Message, Phase, Row, StepResult, is_answered
 from tunewright.data.context import Context
 from tunewright.data.review.combine import EDITED, SAME, Rules, Ruling, combine
 from tunewright.data.review.decisions import Decisions, origin_of
@@ -110,6 +110,10 @@ class Work(GlobalStep):
         return {**self.__dict__, "_emit": silent}
 
 
+OF_THE_ANSWER = ("log_probabilities", "rating", "desirable", "margin", "scores")
+"""Details that were said of the answer that stood there before."""
+
+
 def carried_out(row: Row, ruling: Ruling) -> tuple[Row | None, str]:
     """The row after a ruling and the reason; None for a row that goes, "" where nothing changed."""
     if ruling.drop:
@@ -117,7 +121,7 @@ def carried_out(row: Row, ruling: Ruling) -> tuple[Row | None, str]:
     if ruling.answer is None:
         return row, ""
     (whole,) = wholes([row])
-    if ruling.answer == whole.target:
+    if ruling.answer == whole.target or not is_answered(whole.messages):
         return row, ""
     if whole.rejected and whole.rejected[-1].get("content") == ruling.answer:
         return None, SAME
@@ -127,6 +131,6 @@ def carried_out(row: Row, ruling: Ruling) -> tuple[Row | None, str]:
 def answered(row: Row, answer: str) -> Row:
     """The row with another answer; its label is its answer, and what the base model said of the old one is void."""
     last: Message = {**row.messages[-1], "content": answer}
-    details = {name: value for name, value in row.details.items() if name != "log_probabilities"}
+    details = {name: value for name, value in row.details.items() if name not in OF_THE_ANSWER}
     label = answer if row.label is not None else None
     return replace(row, messages=(*row.messages[:-1], last), label=label, details=details)  # type: ignore[arg-type]
