@@ -1,8 +1,8 @@
 """The export is OpenLineage: every event and facet is read, strictly, by the classes that OpenLineage generates.
 
 openlineage-python's classes are generated from the specification's JSON schemas, one a facet with the schema's address.
-On 2026-11-29 such events were also held against spec/OpenLineage.json and spec/facets themselves (2-0-2, commit
-8f02abfb; the facet of data quality in its form 1-0-0 there): 3 events and 25 facets, no error.
+`scripts/openlineage_test.py` holds an export against spec/OpenLineage.json and spec/facets themselves, which no package
+has: done on 2026-11-30 (commit 8f02abfb): 2 events and 20 facets, with column lineage, no fault.
 """
 
 from __future__ import annotations
