@@ -84,8 +84,23 @@ def data_lines(data: dict[str, Any]) -> list[str]:
         memory = f"{rows['peak_memory_bytes'] / 1e9:.2f} GB"
         steps = rows.get("steps", "deduplicate")
         lines += [f"| {steps} | {rows['rows']:,} | {rows['rows_per_s']:,.0f} | {memory} | {rows['time_ratio']:.1f} |"]
-        lines += [""]
+        lines += ["", *growth_lines(rows)]
     return lines + stage_lines(data.get("stages", {}))
+
+
+def growth_lines(rows: dict[str, Any]) -> list[str]:
+    """Time and memory of fewer rows beside those of a million."""
+    if not rows.get("growth"):
+        return []
+    lines = [
+        f"Does time grow in line with rows? Processor time, {rows['start_cpu_s']:.1f} s of start-up taken off:",
+        "",
+    ]
+    lines += ["| rows | seconds | processor time a row | peak memory |", "|---|---|---|---|"]
+    for each in rows["growth"]:
+        memory = f"{each['peak_bytes'] / 1e9:.2f} GB"
+        lines += [f"| {each['rows']:,} | {each['seconds']:.1f} | {each['cpu_us_per_row']:,.0f} µs | {memory} |"]
+    return [*lines, ""]
 
 
 def stage_lines(stages: dict[str, Any]) -> list[str]:
