@@ -11,7 +11,7 @@ from trl.data_utils import maybe_extract_prompt
 
 from tests.data.builders import every
 from tunewright.core import catalog
-from tunewright.core.ports import Converted, RowProblem
+from tunewright.core.ports import Converted, NothingLearnt, RowProblem
 
 
 def turn(role: str, content: str, **more: Any) -> dict[str, Any]:
@@ -113,6 +113,58 @@ def test_columns_may_be_named() -> None:
     value = {"question": "Hi", "better": "Hello!", "worse": "Go away.", "prompt": 3}
     assert shape.convert(value) == Converted((U, WON), rejected=(LOST,))
     assert shape.fits(frozenset(value), value)
+
+
+ANSWERS = [{"response": "best", "score": 9}, {"response": "worst", "score": 1}, {"response": "fair", "score": 5}]
+
+
+def scored(answers: list[Any], **options: Any) -> list[Any]:
+    """Winner, loser and margin of each pair out of a list, or the reason why there is none."""
+    part = catalog.work("shapes", "preference")(catalog.options("shapes", "preference")(**options))
+    return [
+        each.reason
+        if isinstance(each, RowProblem)
+        else (each.messages[-1]["content"], each.rejected[-1]["content"], each.details["margin"])
+        for each in part.convert_all({"prompt": "Hi", "completions": answers})
+    ]
+
+
+def test_the_best_answer_is_paired_with_the_worst_or_every_two() -> None:
+    assert scored(ANSWERS) == [("best", "worst", 8)]
+    assert scored(ANSWERS, pairs="all") == [("best", "worst", 8), ("best", "fair", 4), ("fair", "worst", 4)]
+    assert scored([*ANSWERS, {"response": "equal", "score": 9}])[0][0] == "best"
+
+
+def test_pairs_that_say_nothing_are_named() -> None:
+    assert scored(ANSWERS, pairs="all", tie_margin=4) == [("best", "worst", 8), "tie", "tie"]
+    assert scored([ANSWERS[0], {"response": "b", "score": 9}]) == ["tie"]
+    assert scored(ANSWERS[:1]) == ["one_answer"]
+    assert scored([ANSWERS[0], {"response": "b"}]) == ["missing_rating"]
+    assert scored([*ANSWERS, {"response": " ", "score": 3}]) == [("best", "worst", 8), "empty_text"]
+    assert scored([ANSWERS[0], {"response": "best", "score": 2}]) == ["no_preference"]
+    part = every("shapes")["preference"]
+    with pytest.raises(RowProblem, match="no_common_prompt: there is no prompt"):
+        part.convert_all({"completions": ANSWERS})
+
+
+def test_scores_and_margins_beside_a_pair_are_kept() -> None:
+    pair = {"prompt": "Hi", "chosen": "Hello!", "rejected": "Go away."}
+    assert converted({**pair, "score_chosen": "8.5", "score_rejected": 3}).details == {
+        "margin": 5.5,
+        "scores": [8.5, 3.0],
+    }
+    assert converted({**pair, "margin": 0}).details == {"margin": 0.0}
+    assert converted({**pair, "margin": 2, "score_chosen": 9, "score_rejected": 3}).details["margin"] == 2
+    for more, reason in (
+        ({"margin": -1}, "wrong_margin"),
+        ({"margin": "much"}, "wrong_rating"),
+        ({"score_chosen": 1, "score_rejected": 3}, "wrong_margin"),
+        ({"score_chosen": 3, "score_rejected": 3.0}, "tie"),
+        ({"score_chosen": float("nan"), "score_rejected": 3.0}, "rating_not_finite"),
+    ):
+        with pytest.raises(RowProblem) as caught:
+            converted({**pair, **more})
+        assert caught.value.reason == reason and isinstance(caught.value, NothingLearnt) == (reason == "tie")
 
 
 def random_pair(draw: random.Random) -> dict[str, Any]:
