@@ -89,6 +89,12 @@ def read(
     return rows, receipt
 
 
+UNMEASURED = {
+    "prompts": "prompts without answers: there is nothing to compare with",
+    "rated": "rated answers, of which some are bad: they are no measure of what is right",
+}
+
+
 def _shape(options: Options, parts: DataParts, files: Sequence[SourceFile]) -> Shape:
     """Choices where half of the first rows have them, else the shape that the recipe or the columns say."""
     choices = Choices(options)
@@ -106,6 +112,12 @@ def _shape(options: Options, parts: DataParts, files: Sequence[SourceFile]) -> S
             f"the rows of {options.path} are plain text: there is no answer to compare with.",
             where=WHERE,
             do="Give rows with a question and an answer; the suite heldout measures plain text of the dataset.",
+        )
+    if name in UNMEASURED:
+        raise UserError(
+            f"the rows of {options.path} are {UNMEASURED[name]}.",
+            where=WHERE,
+            do="Say where the right answer stands, for example `shape: {type: prompt_completion, completion: reply}`.",
         )
     return shape
 

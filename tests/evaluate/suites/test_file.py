@@ -194,6 +194,8 @@ def test_a_choice_that_means_nothing_is_set_aside(change: dict[str, Any], reason
         ('{"a": 1}\n', "the rows have no known shape; the first has the columns a"),
         ('{"question": "", "answer": ""}\n', "no row of test.jsonl can be measured. test.jsonl: 1 of 1 rows"),
         ('{"text": "only text"}\n', "plain text: there is no answer to compare with"),
+        ('{"prompt": "a question"}\n', "prompts without answers: there is nothing to compare with"),
+        ('{"prompt": "q", "completion": "a", "label": false}\n', "rated answers, of which some are bad"),
         ("\0\0\0\n", "no row can be read; line 1: nul_byte"),
     ],
 )

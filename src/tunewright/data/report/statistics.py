@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from tunewright.core.ports import is_answered, prompt_of
 from tunewright.data.dataset import map_arrays
 from tunewright.data.report.distinct import Distinct, Variety, hash_of
 from tunewright.data.report.forms import ends_whole, form_of, turns_of
 from tunewright.data.report.lengths import Lengths
+from tunewright.data.report.worth import Worth
 from tunewright.data.rows import SPLITS
 
 BLOCK_ROWS = 512
@@ -39,6 +41,7 @@ class SplitStatistics:
     sources: Counter[str] = field(default_factory=Counter)
     weighted: int = 0
     changed: int = 0
+    worth: Worth = field(default_factory=Worth)
 
 
 @dataclass
@@ -86,10 +89,15 @@ def _tokens(path: Path, found: SplitStatistics) -> None:
 
 @dataclass
 class Block:
-    """Some rows: their texts, and what is said about them; documents have no prompts."""
+    """Some rows: their texts, and what is said about them; documents have no prompts, and prompts alone no answers.
+
+    `said` and `lost` are the answers of every row, and of pairs those that lost; None where there is none.
+    """
 
     prompts: list[str]
     answers: list[str]
+    said: list[str | None]
+    lost: list[str | None]
     messages: list[list[Any]]
     details: list[dict[str, Any]]
     labels: list[str | None]
@@ -97,17 +105,20 @@ class Block:
 
 
 def _blocks(path: Path) -> Iterator[Block]:
-    columns = ["messages", "label", "source", "details"]
+    columns = ["messages", "label", "source", "details", "rejected"]
     for batch in pq.ParquetFile(path).iter_batches(batch_size=BLOCK_ROWS, columns=columns):
         messages = [json.loads(text) for text in batch["messages"].to_pylist()]
         details = [json.loads(text) if text else {} for text in batch["details"].to_pylist()]
-        prompts = [
-            "\n".join(_text(turn) for turn in turns[:-1] if turn.get("role") != "system")
-            for turns in messages
-            if len(turns) > 1
-        ]
-        answers = [_text(turns[-1]) for turns in messages]
-        yield Block(prompts, answers, messages, details, batch["label"].to_pylist(), batch["source"].to_pylist())
+        prompts = [_joined(asked) for turns in messages if (asked := prompt_of(tuple(turns)))]
+        said = [_text(turns[-1]) if is_answered(turns) else None for turns in messages]
+        answers = [text for text in said if text is not None]
+        lost = [_joined(json.loads(text)) if text else None for text in batch["rejected"].to_pylist()]
+        labels, sources = batch["label"].to_pylist(), batch["source"].to_pylist()
+        yield Block(prompts, answers, said, lost, messages, details, labels, sources)
+
+
+def _joined(turns: Iterable[Any]) -> str:
+    return "\n".join(_text(turn) for turn in turns if turn.get("role") != "system")
 
 
 def _text(turn: dict[str, Any]) -> str:
@@ -115,13 +126,15 @@ def _text(turn: dict[str, Any]) -> str:
 
 
 def _rows(block: Block, found: SplitStatistics) -> None:
-    found.rows += len(block.answers)
+    found.rows += len(block.messages)
     found.lengths["prompts"].add(np.array([len(text) for text in block.prompts], np.int64))
     found.lengths["answers"].add(np.array([len(text) for text in block.answers], np.int64))
     count(found.sources, block.sources)
     count(found.labels, [label for label in block.labels if label is not None])
     columns = [details.get("columns", {}) for details in block.details]
     count(found.languages, [str(kept[LANGUAGE]) for kept in columns if LANGUAGE in kept])
+    for details, said, lost in zip(block.details, block.said, block.lost, strict=True):
+        found.worth.add(details, won=said or "", lost=lost)
     found.weighted += sum("weight" in details for details in block.details)
     found.changed += sum("changes" in details for details in block.details)
 
@@ -131,7 +144,7 @@ def _words(block: Block, found: Statistics) -> None:
     found.answers.add(block.answers)
     for counter, texts in ((found.unique_prompts, block.prompts), (found.unique_answers, block.answers)):
         counter.add(np.array([hash_of(text) for text in texts], np.uint64))
-    calls = [bool(turns[-1].get("tool_calls")) for turns in block.messages]
+    calls = [bool(turns[-1].get("tool_calls")) for turns in block.messages if is_answered(turns)]
     forms = [form_of(text, calls=called) for text, called in zip(block.answers, calls, strict=True)]
     count(found.forms, forms)
     count(found.turns, [turns_of(turns) for turns in block.messages])

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tunewright.core.nouns import DatasetVersion
-from tunewright.data.report import charts, found
+from tunewright.data.report import charts, found, worth
 from tunewright.data.report.fates import TITLES, SourceFates, Stage, flow, source_fates
 from tunewright.data.report.flow_chart import flow_chart, within, words
 from tunewright.data.report.statistics import PARTS, Statistics, statistics
@@ -56,6 +56,7 @@ def view_of(looked: Looked, folder: Path, *, title: str, command: str) -> dict[s
         "labels": _table(known, "labels"),
         "variety": _variety(known),
         "forms": _forms(known),
+        "worth": worth.table({split: one.worth for split, one in known.splits.items()}),
         "checklist": found.checklist(folder),
         "clusters": found.clusters(folder, steps=steps),
         "examples": found.examples(folder, steps=steps),
@@ -154,7 +155,7 @@ def _forms(known: Statistics) -> dict[str, Any]:
         "with_system": known.systems.total(),
         "first_system": found.cut(next(iter(known.systems.most_common(1)), ("", 0))[0], 200),
         "first_system_rows": next(iter(known.systems.most_common(1)), ("", 0))[1],
-        "consistency": known.forms.most_common(1)[0][1] / rows if rows else None,
+        "consistency": known.forms.most_common(1)[0][1] / rows if rows and known.forms else None,
         "whole_ends": known.whole_ends,
     }
 
@@ -234,4 +235,5 @@ def _split(one: Any) -> dict[str, Any]:
         "lengths": lengths,
         "languages": dict(one.languages.most_common()),
         "labels": dict(one.labels.most_common()),
+        "worth": one.worth.as_json(),
     }
