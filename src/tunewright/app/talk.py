@@ -71,16 +71,22 @@ def open_talk(project: Project, emit: Emit, *, run: Run | None = None) -> Talk:
 
     Raises UserError when nothing was trained yet.
     """
-    found = run or newest_run(project)
+    found = run or run_of(project)
+    base = base_of(project, emit)
+    models = models_of(project, found, base=base)
+    return Talk(base.chat, models, found, project.recipe.data.system, base.found.context_tokens)
+
+
+def run_of(project: Project) -> Run:
+    """The newest run of a project. Raises UserError when nothing was trained yet."""
+    found = newest_run(project)
     if found is None:
         raise UserError(
             "no model was trained from this recipe yet.",
             where=str(project.file),
             do=f"Run: tunewright train {project.file.parent.name}",
         )
-    base = base_of(project, emit)
-    models = models_of(project, found, base=base)
-    return Talk(base.chat, models, found, project.recipe.data.system, base.found.context_tokens)
+    return found
 
 
 def newest_run(project: Project) -> Run | None:

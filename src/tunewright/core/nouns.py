@@ -121,7 +121,11 @@ class DatasetVersion(Noun):
 
 
 class ModelVersion(Noun):
-    """Trained weights with what they need. Writer: models. Lies in `models/<name>/`, readable by plain PEFT."""
+    """Trained weights with what they need. Writer: models. Lies in `models/<name>/`, readable by plain PEFT.
+
+    `form` is empty for what training wrote. Else it was made from another ModelVersion, its first parent, and
+    `proof.json` says how near it is: `merged-bf16`, `merged-fp32`, `int8`, `gguf-f16`, `gguf-q8_0`, `gguf-q4_0`.
+    """
 
     base: str
     base_digest: str
@@ -132,6 +136,7 @@ class ModelVersion(Noun):
     template: str | None = None
     """Name or digest of the chat template that the recipe put in place of the model's own."""
     added_tokens: tuple[str, ...] = ()
+    form: str = ""
 
 
 class Run(Noun):

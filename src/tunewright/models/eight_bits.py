@@ -24,6 +24,11 @@ def compute_whole(layer: Any) -> None:
     layer.forward = partial(_forward, layer)
 
 
+def weight_of(layer: Any, dtype: torch.dtype) -> Tensor:
+    """The weight [O, I] of one of bitsandbytes' 8-bit layers as products see it."""
+    return _weight(layer.weight.detach(), layer.weight.SCB, dtype)
+
+
 def _forward(layer: Any, x: Tensor) -> Tensor:
     return cast("Tensor", _Product.apply(x, layer.bias, layer.weight, layer.weight.SCB))
 

@@ -10,11 +10,13 @@ from typing import Any
 from safetensors import SafetensorError
 from torch import Tensor
 
+from tunewright.core import digest
 from tunewright.core.nouns import ModelVersion
 from tunewright.core.workspace import Workspace, new_folder, write_text
 from tunewright.models.tensors import read_weights, weights_digest
 
 RECORD = "version.json"
+GGUF = "model.gguf"
 
 
 def write_model_version(
@@ -36,9 +38,32 @@ def read_model_version(folder: Path) -> ModelVersion:
     return ModelVersion.model_validate_json((folder / RECORD).read_text(encoding="utf-8"))
 
 
+def adopt_model_version(workspace: Workspace, facts: Mapping[str, Any], *, folder: Path) -> ModelVersion:
+    """Take a folder that was written in full, below the same home, as `models/<name>/`; it is gone afterwards.
+
+    `facts` are the fields of ModelVersion but its name, which is the digest of the folder's weights.
+    """
+    version = ModelVersion(name=content_digest(folder), **facts)
+    target = workspace.models / version.name
+    if is_whole(target):
+        shutil.rmtree(folder)
+        return version
+    write_text(folder / RECORD, version.model_dump_json(indent=1) + "\n")
+    shutil.rmtree(target, ignore_errors=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder.rename(target)
+    return version
+
+
+def content_digest(folder: Path) -> str:
+    """Digest of a folder's weights: of its tensors, or of the bytes of its GGUF file."""
+    gguf = folder / GGUF
+    return digest.of_file(gguf) if gguf.is_file() else weights_digest(read_weights(folder))
+
+
 def is_whole(folder: Path) -> bool:
     """True when a model's folder holds its record and the very weights that it is named by."""
     try:
-        return (folder / RECORD).exists() and weights_digest(read_weights(folder)) == folder.name
+        return (folder / RECORD).exists() and content_digest(folder) == folder.name
     except (OSError, SafetensorError):
         return False

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, mod
 from tunewright.recipe.fields import Options, PartOf, Presets, Share, ShareOrCount, option
 from tunewright.recipe.gates import GateOptions
 from tunewright.recipe.map import MapOptions
+from tunewright.recipe.proof import ProofOptions
 from tunewright.recipe.retention import RetentionOptions
 from tunewright.recipe.rules import RuleOptions
 from tunewright.recipe.sources import Sources
@@ -291,6 +292,7 @@ class Recipe(Options):
     gates: tuple[GateOptions, ...] = option(
         (), "Limits that the tuned model must meet; one that is not met ends the run with exit code 1.", why="none"
     )
+    proof: ProofOptions = option({}, "How near an exported form must be to the trained model.", why="see its keys")
     output: OutputOptions = option({}, "Where results go.", why="see its keys")
 
     @field_validator("model", mode="before")

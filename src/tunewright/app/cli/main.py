@@ -34,6 +34,7 @@ ORDER = (
     "suites",
     "run",
     "chat",
+    "export",
     "track",
     "doctor",
 )
