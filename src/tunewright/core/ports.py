@@ -175,6 +175,12 @@ class Encoded:
         """Tokens of all its sequences."""
         return len(self.tokens) + (len(self.rejected.tokens) if self.rejected is not None else 0)
 
+    @property
+    def trained(self) -> int:
+        """Tokens with a loss weight, of all its sequences."""
+        own = int((self.weights[1:] != 0).sum())
+        return own + (self.rejected.trained if self.rejected is not None else 0)
+
 
 @dataclass
 class Term:

@@ -203,7 +203,7 @@ class Loop:
             if self.patience.validated(step, loss) and self._keeps_best and self.bench.world.first:
                 self.hooks.best.save(step, self.hooks.write_model)
         if math.isfinite(loss):
-            trained = sum(int((example.weights[1:] != 0).sum()) for example in examples)
+            trained = sum(example.trained for example in examples)
             self.hooks.emit(Validated(step=step, loss=loss, metrics=metrics, tokens=trained))
         else:
             self.hooks.emit(Note(text=f"The validation loss after step {step} is {loss}; it counts as no gain."))
@@ -237,7 +237,7 @@ class Loop:
         return self.options.early_stopping.keep == "best"
 
     def _tell(self, step: int, examples: Sequence[Encoded], *, loss: float, norm: float, seconds: float) -> None:
-        tokens = sum(len(example.tokens) for example in examples)
+        tokens = sum(example.length for example in examples)
         self.meter.add(tokens, seconds)
         total = self.settings.total_steps
         self.hooks.emit(
@@ -249,7 +249,7 @@ class Loop:
                 learning_rate=self._rate(step),
                 gradient_norm=norm,
                 tokens=tokens,
-                trained_tokens=sum(int((example.weights[1:] != 0).sum()) for example in examples),
+                trained_tokens=sum(example.trained for example in examples),
                 seconds=seconds,
                 tokens_per_s=self.meter.tokens_per_s(),
                 memory_bytes=resident_bytes(),

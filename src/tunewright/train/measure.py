@@ -133,7 +133,7 @@ def _free_bytes() -> int:
 def _try(bench: Bench, parts: TrainParts, *, budget: int) -> Trial | None:
     """Two passes over the longest rows that fit, the second timed; None when memory was short."""
     examples = _longest(bench.train, budget)
-    tokens = sum(len(example.tokens) for example in examples)
+    tokens = sum(example.length for example in examples)
     gc.collect()
     before = reset_peak()
     seconds = 0.0
