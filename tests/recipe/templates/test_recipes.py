@@ -66,14 +66,21 @@ def test_the_readme_says_what_it_is_for_and_what_not(name: str) -> None:
     assert (folder(name) / "SOURCE.md").exists() == (name == "classification")
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - {"chat", "classification"}))
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"chat"}))
 def test_data_rules_are_written_down_with_their_reasons(name: str) -> None:
     text = (folder(name) / "recipe.yaml").read_text(encoding="utf-8")
     lines = text.split("\ndata:\n")[1].split("\nmethod:\n")[0].splitlines()
     for key in ("steps:", "overlong:", "quarantined_rows:"):
         (line,) = [line for line in lines if line.strip().startswith(key)]
         assert "  # " in line
-    assert {"train", "shape", "steps", "split", "overlong", "limits"} <= set(yaml.safe_load(text)["data"])
+    data = set(yaml.safe_load(text)["data"])
+    assert {"train", "shape", "steps", "overlong", "limits"} <= data
+    assert "split" in data or {"validation", "test"} <= data
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_training_rows_are_held_against_what_is_measured_and_after_every_other_step(name: str) -> None:
+    assert recipe_of(name).data.steps[-1].type == "contamination"
 
 
 @pytest.mark.parametrize("name", sorted(CAREFUL))
