@@ -15,8 +15,13 @@ from numpy.typing import NDArray
 from peft import get_peft_model
 from torch.nn.functional import log_softmax
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
-from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer, RewardConfig, RewardTrainer
+from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DataCollatorForPreference as PairCollator
+from trl.trainer.dpo_trainer import DPOTrainer
+from trl.trainer.kto_config import KTOConfig
+from trl.trainer.kto_trainer import KTOTrainer
+from trl.trainer.reward_config import RewardConfig
+from trl.trainer.reward_trainer import RewardTrainer
 
 from tunewright.core.ports import Encoded, Outputs
 from tunewright.models.forward import pack, prepare_for_packing
@@ -114,7 +119,7 @@ def ids(example: Encoded) -> tuple[list[int], list[int]]:
 def pairs_by_trl(folder: Path, examples: list[Encoded], output: Path, **options: Any) -> tuple[float, Gradients]:
     model = causal(folder)
     words = {"prompt": ["a"] * 4, "chosen": ["b"] * 4, "rejected": ["c"] * 4}
-    trainer = DPOTrainer(
+    trainer: Any = DPOTrainer(
         model=model,
         args=arguments(DPOConfig, output, **options),
         train_dataset=datasets.Dataset.from_dict(words),
@@ -157,7 +162,7 @@ def test_rewards_equal_trl(tiny_model_folder: Path, tmp_path: Path) -> None:
     model = ours_.attach(
         AutoModelForCausalLM.from_pretrained(tiny_model_folder, dtype=torch.float64, attn_implementation="sdpa"), seed=1
     )
-    theirs = AutoModelForSequenceClassification.from_pretrained(
+    theirs: Any = AutoModelForSequenceClassification.from_pretrained(
         tiny_model_folder, num_labels=1, dtype=torch.float64, attn_implementation="sdpa"
     )
     config = copy(model.peft_config["default"])
@@ -181,7 +186,7 @@ def test_rewards_equal_trl(tiny_model_folder: Path, tmp_path: Path) -> None:
     terms = objective.terms(model, pack(examples))
     loss = torch.stack([term.coefficient * term.sum / counts[name] for name, term in terms.items()]).sum()
     found = gradients_of(model, loss)
-    trainer = RewardTrainer(
+    trainer: Any = RewardTrainer(
         model=theirs,
         args=arguments(RewardConfig, tmp_path, center_rewards_coefficient=0.07),
         train_dataset=datasets.Dataset.from_dict({"chosen_ids": [[5, 6]], "rejected_ids": [[7]]}),
@@ -224,7 +229,7 @@ def test_rated_answers_equal_trl(tiny_model_folder: Path, tmp_path: Path) -> Non
     assert step[DRIFTERS] == 4
     value, found, terms = ours(tiny_model_folder, objective, examples, step=step)
     words = {"prompt": ["a"] * 4, "completion": ["b", "c", "d", "e"], "label": [True, False, True, False]}
-    trainer = KTOTrainer(
+    trainer: Any = KTOTrainer(
         model=causal(tiny_model_folder),
         args=arguments(
             KTOConfig, tmp_path, beta=0.2, desirable_weight=1.5, undesirable_weight=0.8,

@@ -195,9 +195,12 @@ class Term:
 
 
 class Objective(Protocol):
-    """What a model is trained for. Knows neither the method nor the loop. `metrics`: names of those of its terms."""
+    """What a model is trained for. Knows neither the method nor the loop."""
 
-    metrics: tuple[str, ...]
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics of its terms."""
+        ...
 
     def counts(self, examples: Sequence[Encoded]) -> dict[str, float]:
         """Items of each term in these examples, known without the model: the divisors of the step."""
@@ -232,12 +235,12 @@ class HasOutputs(Protocol):
 
 @runtime_checkable
 class Measures(Protocol):
-    """An objective that needs numbers of a fixed model for every example: measured once, before the first step.
+    """An objective that needs numbers of a fixed model for every example: measured once, before the first step."""
 
-    `measured_by`: the model as it begins to train, the base without what it starts from, or a teacher of its own.
-    """
-
-    measured_by: Literal["start", "base", "teacher"]
+    @property
+    def measured_by(self) -> Literal["start", "base", "teacher"]:
+        """The model as it begins to train, the base without what it starts from, or a teacher of its own."""
+        ...
 
     def measured(self, example: Encoded) -> Encoded:
         """What is computed of an example."""
@@ -259,9 +262,12 @@ class Partnered(Protocol):
 
 @runtime_checkable
 class WholeStep(Protocol):
-    """An objective whose terms need numbers over the whole step, computed without gradients before them: `sums`."""
+    """An objective whose terms need numbers over the whole step, computed without gradients before them."""
 
-    sums: tuple[str, ...]
+    @property
+    def sums(self) -> tuple[str, ...]:
+        """Names of what `prepare` gives."""
+        ...
 
     def prepared(self, examples: Sequence[Encoded]) -> Sequence[Encoded]:
         """What is computed of the step's examples."""
