@@ -5,23 +5,29 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from tunewright import api
 from tunewright.app import datasets, flow, lineage
 from tunewright.app.project import Place, Project, open_project
 from tunewright.app.retained import user_of
+from tunewright.core.digest import short
 from tunewright.core.errors import UserError
 from tunewright.core.events import silent
 from tunewright.core.nouns import Evaluation, Run
 from tunewright.core.workspace import Workspace
+from tunewright.data import retention
 from tunewright.train.batches import Order
 
 AFTER = 1_900_000_000.0
 """2030-03-17, in seconds since 1970."""
 BEFORE = 1_890_000_000.0
 """2029-11-21."""
+TEXT = "of the house"
+"""In every row."""
 
 
 def write_recipe(folder: Path, model: Path) -> Path:
@@ -189,8 +195,16 @@ def test_expiry_deletes_refuses_and_tells_what_remains(own: Project) -> None:
     assert datasets.expire(Place(own.workspace)) == []
     (stone,) = datasets.expire(late)
     assert stone.splits == outcome.dataset.receipt.splits
-    assert {f"evaluations/{outcome.evaluation.key}", "cache/written"} < set(stone.remains)
+    folder = f"runs/{short(outcome.run.key)}"
+    gone = {
+        f"evaluations/{outcome.evaluation.key}",
+        *(f"{folder}/report.{ending}" for ending in ("html", "md", "json")),
+    }
+    assert gone < set(stone.removed)
+    assert {"cache/written", f"{folder}/events.jsonl"} < set(stone.remains)
+    assert not any((own.workspace.home / path).exists() for path in stone.removed)
     assert all((own.workspace.home / path).exists() for path in stone.remains)
+    assert (stone.runs, stone.models) == ((outcome.run.key,), (outcome.run.name,))
     assert datasets.expire(late) == []
     for stage in (flow.prepare, flow.train, flow.evaluate):
         with pytest.raises(UserError, match="is deleted since 2030-03-17"):
@@ -201,7 +215,60 @@ def test_expiry_deletes_refuses_and_tells_what_remains(own: Project) -> None:
     with pytest.raises(UserError, match="is deleted since"):
         datasets.diff(own.workspace, a=stone.name, b=stone.name, examples=1)
     assert datasets.show(own.workspace, stone.name).listed.entry.tombstone == stone
-    assert own.workspace.records("evaluations", Evaluation) == [outcome.evaluation]
+    (kept,) = own.workspace.records("evaluations", Evaluation)
+    assert kept == outcome.evaluation.model_copy(update={"examples": (), "best": (), "worst": ()})
+    assert kept != outcome.evaluation
+    assert (own.workspace.models / outcome.run.name).is_dir()
+
+
+def test_after_expiry_no_file_holds_the_text_of_a_row(own: Project) -> None:
+    flow.run(own, silent)
+    assert len(files_with(own.workspace, TEXT)) > 5
+    datasets.expire(Place(own.workspace, clock=lambda: AFTER))
+    assert files_with(own.workspace, TEXT) == []
+    line = (own.workspace.home / "retention.jsonl").read_text().splitlines()[-1]
+    assert {"removed", "remains", "runs", "models"} < set(json.loads(line))
+
+
+def test_expiry_that_was_cut_off_before_the_answers_went_is_finished(own: Project) -> None:
+    outcome = flow.run(own, silent)
+    late = Place(own.workspace, clock=lambda: AFTER)
+    workspace, name = own.workspace, outcome.dataset.name
+    retention.expire(workspace, name, version=outcome.dataset, now=late.now(), user="ann")
+    assert len(files_with(workspace, TEXT)) > 0
+    (stone,) = datasets.expire(late)
+    assert files_with(workspace, TEXT) == []
+    assert f"evaluations/{outcome.evaluation.key}" in stone.removed
+    assert stone.splits == outcome.dataset.receipt.splits
+    assert datasets.expire(late) == []
+
+
+def test_answers_about_other_rows_stay(own: Project) -> None:
+    outcome = flow.run(own, silent)
+    (own.folder / "others.jsonl").write_text((own.folder / "rows.jsonl").read_text().replace("thing", "matter"))
+    text = own.file.read_text().replace("rows.jsonl, retention: {until: 2029-12-31, purpose: tests}", "others.jsonl")
+    (own.folder / "others.yaml").write_text(text)
+    other = flow.run(open_project(own.folder / "others.yaml"), silent)
+    before = set((own.workspace.evaluations / "sheets").glob("*.parquet"))
+    (stone,) = datasets.expire(Place(own.workspace, clock=lambda: AFTER))
+    after = set((own.workspace.evaluations / "sheets").glob("*.parquet"))
+    assert set() < after < before
+    assert stone.name == outcome.dataset.name != other.dataset.name
+    assert (own.workspace.evaluations / other.evaluation.key).is_dir()
+    assert other.report.is_file()
+    assert other.evaluation in own.workspace.records("evaluations", Evaluation)
+
+
+def files_with(workspace: Workspace, text: str) -> list[Path]:
+    """Files of a workspace that hold a text, Parquet files by their values."""
+    files = sorted(each for each in workspace.home.rglob("*") if each.is_file())
+    return [path for path in files if text in content_of(path)]
+
+
+def content_of(path: Path) -> str:
+    if path.suffix == ".parquet":
+        return str(pq.read_table(path).to_pylist())
+    return path.read_bytes().decode("latin1")
 
 
 def test_what_is_named_and_not_due_is_refused(own: Project) -> None:
@@ -223,3 +290,26 @@ def test_the_same_from_python(done: tuple[Project, flow.Outcome], tmp_path: Path
     assert len(api.open_dataset(project, outcome.dataset).split("train")) == 48
     with pytest.raises(UserError, match="until 2029-12-31"):
         api.open_dataset(replace(project, clock=lambda: AFTER), outcome.dataset)
+
+
+def test_report_and_review_from_python(own: Project, tmp_path: Path) -> None:
+    version = api.prepare(own)
+    report = api.write_data_report(own, version, tmp_path / "data.html")
+    assert "letters" in report.read_text(encoding="utf-8")
+    assert api.write_data_report(own, version).parent == own.workspace.datasets / version.name
+    assert all(finding.sentence for finding in api.check_data(own, version))
+    with pytest.raises(UserError, match="a report is an HTML file"):
+        api.write_data_report(own, version, tmp_path / "data.txt")
+    review = api.open_review(own, sample=2, seed=1)
+    state: dict[str, Any] | None = review.state("ann")
+    while state is not None and state["row"] is not None:
+        given = {"verdict": "reject", "rating": 1, "answer": None}
+        state = review.decide("ann", row=state["row"], given=given)
+    assert (api.review_summary(own).rejected, len(api.review_decisions(own))) == (2, 2)
+    own.file.write_text(
+        own.file.read_text().replace("train: rows.jsonl", "train: rows.jsonl, steps: [deduplicate, review]")
+    )
+    after = api.prepare(open_project(own.file))
+    assert after.receipt.rows.dropped == {"review.rejected": 2}
+    with pytest.raises(UserError, match="until 2029-12-31"):
+        api.write_data_report(replace(own, clock=lambda: AFTER), version)

@@ -14,7 +14,7 @@ from tunewright.core.workspace import Workspace
 from tunewright.data import retention
 from tunewright.data.dataset import open_dataset
 from tunewright.data.objects import OBJECTS
-from tunewright.data.retention import LOG, TERMS, TOMBSTONE
+from tunewright.data.retention import LOG, TERMS, TOMBSTONE, Traces
 from tunewright.recipe.retention import RetentionOptions
 from tunewright.text.chat import ChatFormat
 
@@ -44,7 +44,12 @@ def keep(workspace: Workspace, version: DatasetVersion, **terms: object) -> None
 
 def expire(workspace: Workspace, version: DatasetVersion, today: str = AFTER) -> retention.Tombstone:
     return retention.expire(
-        workspace, version.name, version=version, now=f"{today}T08:00:00+00:00", user="ann", remains=("runs/x",)
+        workspace,
+        version.name,
+        version=version,
+        now=f"{today}T08:00:00+00:00",
+        user="ann",
+        traces=Traces(remains=("runs/x",), runs=("r",)),
     )
 
 

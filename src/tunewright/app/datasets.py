@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tunewright.app import lineage
+from tunewright.app import forgetting, lineage
 from tunewright.app.lineage import Sight, Traced, Use
 from tunewright.app.project import Place
 from tunewright.app.retained import user_of
@@ -120,14 +120,16 @@ def find(workspace: Workspace, text: str, *, names: Sequence[str] = (), limit: i
 
 
 def expire(place: Place, *, names: Sequence[str] = ()) -> list[Tombstone]:
-    """Delete the data sets whose last day is over, of these names or all, and finish what a kill has cut off.
+    """Delete the data sets whose last day is over, of these names or all, and what holds texts of their rows.
+
+    What a kill has cut off is finished.
 
     Raises UserError for one that is named and is not due.
     """
     today = place.now()[:10]
     done: list[Tombstone] = []
     for entry in catalogue.chosen(place.workspace, names):
-        unfinished = entry.tombstone is not None and bool(retention.leftovers(entry.folder))
+        unfinished = entry.tombstone is not None and _unfinished(place.workspace, entry)
         due = entry.tombstone is None and entry.terms is not None and entry.terms.over(today)
         if due or unfinished or names:
             done.append(_expired(place, entry))
@@ -142,12 +144,17 @@ def _expired(place: Place, entry: Entry) -> Tombstone:
         version=version,
         now=place.now(),
         user=user_of(os.environ),
-        remains=lineage.results_of(workspace, entry.name),
+        traces=forgetting.traces_of(workspace, entry.name),
     )
+    forgetting.clean_records(workspace, entry.name)
     if version is not None:
         others = [each.version for each in catalogue.entries(workspace) if each.version is not None and each.whole]
         retention.forget_copies(workspace, version.parents, needed=[name for each in others for name in each.parents])
     return stone
+
+
+def _unfinished(workspace: Workspace, entry: Entry) -> bool:
+    return bool(retention.leftovers(entry.folder)) or forgetting.left(workspace, entry.name)
 
 
 def _listed(workspace: Workspace, entry: Entry) -> Listed:

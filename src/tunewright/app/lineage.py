@@ -158,13 +158,13 @@ def steps_with(run: Run, index: int, *, rows: int) -> list[int]:
 
 
 def results_of(workspace: Workspace, name: str) -> tuple[str, ...]:
-    """Files of the workspace beside a data set that may hold text of its rows, relative to the workspace."""
+    """Files of the workspace that may hold text of a data set's rows, relative to it; evaluations on it left out."""
     runs = runs_on(workspace, name)
     folders = [workspace.runs / short(run.key) for run in runs]
     places = [path for folder in folders for path in sorted(folder.glob("*")) if path.is_file()]
     models = {run.name for run in runs}
     for each in workspace.records("evaluations", Evaluation):
-        if each.dataset == name or each.model in models:
+        if each.dataset != name and each.model in models:
             places += [workspace.evaluations / each.key, workspace.home / "index" / "evaluations" / f"{each.key}.json"]
     if runs:
         places.append(workspace.evaluations / "sheets")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -45,7 +45,8 @@ class Terms(BaseModel):
 class Tombstone(BaseModel):
     """What is known of a data set that was deleted: numbers, no text.
 
-    `remains`: files of the workspace that may still hold text of its rows, relative to it; they are not deleted.
+    `removed`: evaluations and reports with texts of its rows that were deleted with it, `remains`: what may still hold
+    such text and was not; both are relative to the workspace. `runs` and `models` were trained on it, and stay.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,7 +59,22 @@ class Tombstone(BaseModel):
     rows: RowCounts = RowCounts.model_validate({})
     tokens: int = 0
     sources: int = 0
+    removed: tuple[str, ...] = ()
     remains: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+
+
+class Traces(NamedTuple):
+    """What was made from a data set, as a tombstone has it."""
+
+    removed: tuple[str, ...] = ()
+    remains: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+
+
+NO_TRACES = Traces()
 
 
 def terms_of(folder: Path) -> Terms | None:
@@ -130,9 +146,10 @@ def expire(
     version: DatasetVersion | None,
     now: str,
     user: str,
-    remains: Sequence[str] = (),
+    traces: Traces = NO_TRACES,
 ) -> Tombstone:
-    """Delete a data set whose last day is over: rows, tokens, quarantine, samples, fates, and files nobody shares.
+    """Delete a data set whose last day is over: rows, tokens, quarantine, samples, fates, and files nobody shares;
+    before them the files of the workspace that `traces` says are removed.
 
     The record that stays is written first, so that nobody begins to use what is being deleted; killed, it is done by
     the next call. `version`: None where its record cannot be read. Raises UserError when the data set is not due.
@@ -142,14 +159,18 @@ def expire(
         found = tombstone_of(folder)
         if found is None:
             terms = _due(folder, name, today=now[:10])
-            found = _tombstone(name, version, terms=terms, now=now, remains=remains)
-            write_text(folder / TOMBSTONE, found.model_dump_json(indent=1, by_alias=True) + "\n")
+            found = _tombstone(name, version, terms=terms, now=now)
+        removed = tuple(dict.fromkeys((*found.removed, *traces.removed)))
+        found = found.model_copy(update={**traces._asdict(), "removed": removed})
+        write_text(folder / TOMBSTONE, found.model_dump_json(indent=1, by_alias=True) + "\n")
         going = leftovers(folder)
-        if going:
-            _log(workspace, {"event": "expired", "dataset": name, "at": now, "by": user, "why": found.why})
+        if going or traces.removed:
+            more = {"why": found.why, **traces._asdict()}
+            _log(workspace, {"event": "expired", "dataset": name, "at": now, "by": user, **more})
         if version is not None:
             shutil.rmtree(workspace.home / "scratch" / f"data-{short(version.key)}", ignore_errors=True)
-        for path in going:
+        derived = [workspace.home / each for each in traces.removed]
+        for path in (*derived, *going):  # rows go last: what is left of them says that this is not finished
             if path.is_dir():
                 shutil.rmtree(path)
             else:
@@ -193,25 +214,13 @@ def _due(folder: Path, name: str, *, today: str) -> Terms:
     return terms
 
 
-def _tombstone(
-    name: str, version: DatasetVersion | None, *, terms: Terms, now: str, remains: Sequence[str]
-) -> Tombstone:
-    why = f"it was to be used until {terms.until}"
+def _tombstone(name: str, version: DatasetVersion | None, *, terms: Terms, now: str) -> Tombstone:
+    found = Tombstone(name=name, expired_at=now, why=f"it was to be used until {terms.until}", terms=terms)
     if version is None:
-        return Tombstone(name=name, expired_at=now, why=why, terms=terms, remains=tuple(remains))
+        return found
     receipt = version.receipt
-    return Tombstone(
-        name=name,
-        expired_at=now,
-        why=why,
-        terms=terms,
-        made_at=version.made_at,
-        splits=receipt.splits,
-        rows=receipt.rows,
-        tokens=receipt.tokens.kept,
-        sources=len(receipt.sources),
-        remains=tuple(remains),
-    )
+    numbers = {"splits": receipt.splits, "rows": receipt.rows, "tokens": receipt.tokens.kept}
+    return found.model_copy(update={**numbers, "made_at": version.made_at, "sources": len(receipt.sources)})
 
 
 def _stated(terms: Terms | RetentionOptions) -> tuple[object, ...]:

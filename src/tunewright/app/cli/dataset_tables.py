@@ -269,6 +269,13 @@ def expired(found: Sequence[Tombstone]) -> None:
         out.say(
             f"Data set {digest(each.name)} is deleted since {each.expired_at[:10]}: {clean(each.why)}. It had {rows}."
         )
+        if each.removed:
+            out.say("  Deleted with it, as they held texts of its rows:")
+            for path in each.removed:
+                out.say(f"    {clean(path)}")
+        if each.runs:
+            out.say(f"  Runs on it that stay: {', '.join(map(digest, each.runs))}")
+            out.say(f"  Models that were trained on it and stay: {', '.join(map(digest, each.models))}")
         if each.remains:
             out.say("  Not deleted, and may hold text of its rows:")
             for path in each.remains:
