@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tunewright.app import comparing, evaluating, flow, openlineage, retained, sampling, talk
+from tunewright.app import comparing, data_report, evaluating, flow, openlineage, retained, reviewing, sampling, talk
 from tunewright.app import datasets as _datasets
 from tunewright.app.comparing import TwoRuns
 from tunewright.app.datasets import Seen, Shelf, Shown
@@ -26,16 +26,23 @@ from tunewright.app.talk import Talk
 from tunewright.core.events import Emit, silent
 from tunewright.core.nouns import DatasetVersion, Evaluation, Run, SamplingSearch, Verdict
 from tunewright.core.workspace import Workspace
+from tunewright.data import checklist
+from tunewright.data.checklist import Finding
 from tunewright.data.dataset import Dataset
 from tunewright.data.dataset import open_dataset as _open_dataset
 from tunewright.data.diff import Difference
 from tunewright.data.retention import Tombstone
+from tunewright.data.review.decisions import Decision, Decisions
+from tunewright.data.review.queue import Draw, Order
+from tunewright.data.review.session import Review
+from tunewright.data.review.summary import Summary
 
 __all__ = [
     "Outcome",
     "Project",
     "Talk",
     "TwoRuns",
+    "check_data",
     "compare",
     "datasets",
     "diff_datasets",
@@ -46,13 +53,17 @@ __all__ = [
     "gates",
     "open_dataset",
     "open_project",
+    "open_review",
     "open_talk",
     "prepare",
+    "review_decisions",
+    "review_summary",
     "run",
     "show_dataset",
     "trace_row",
     "train",
     "tune_sampling",
+    "write_data_report",
 ]
 
 
@@ -76,6 +87,53 @@ def open_dataset(project: Project, version: DatasetVersion) -> Dataset:
     """
     retained.check(project, version.name)
     return _open_dataset(project.workspace, version)
+
+
+def check_data(project: Project, version: DatasetVersion) -> list[Finding]:
+    """What the quality checklist (`data.rules`) found in prepared data; nothing where nobody has looked."""
+    return checklist.read(project.workspace.datasets / version.name)
+
+
+def write_data_report(project: Project, version: DatasetVersion, path: str | Path | None = None) -> Path:
+    """Write the report on prepared data, an HTML file with Markdown and JSON beside it; returns it.
+
+    `path`: None puts it into the data set's folder. Raises UserError where another file would be overwritten, and when
+    the terms of the data set (`data.retention`) do not allow its use today.
+    """
+    retained.check(project, version.name)
+    place = Path(path) if path is not None else None
+    if place is not None:
+        data_report.check(place)
+    return data_report.write(project, version, path=place)
+
+
+def open_review(
+    project: Project,
+    *,
+    split: str = "train",
+    sample: int = 100,
+    seed: int = 0,
+    order: Order = "random",
+    emit: Emit = silent,
+) -> Review:
+    """Rows that wait for people's decisions, new or gone on with; the data are prepared without the step `review`.
+
+    `state(name)` has a rater's next row, `decide(name, row=..., given={"verdict", "rating", "answer"})` keeps what they
+    say in the recipe's review file and returns the next. `sample` and `order` as `tunewright review` has them. The page
+    of that command is not served: two programs must not review with one file at the same time.
+    """
+    version = reviewing.prepare(project, emit)
+    return reviewing.open_review(project, version, asked=reviewing.Asked(split, Draw(sample, seed, order)))
+
+
+def review_decisions(project: Project) -> dict[str, list[Decision]]:
+    """The decisions that stand, by the id that their row had before any step, the earliest first; no skips."""
+    return Decisions(reviewing.file_of(project)).by_row()
+
+
+def review_summary(project: Project) -> Summary:
+    """What decisions so far amount to: counts, average rating, and how far raters agree beyond chance."""
+    return reviewing.summary(project)[0]
 
 
 def train(project: Project, *, emit: Emit = silent) -> Run:
