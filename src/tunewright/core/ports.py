@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from tunewright.core.rows import Converted as Converted
 from tunewright.core.rows import Details as Details
 from tunewright.core.rows import Message as Message
+from tunewright.core.rows import NothingLearnt as NothingLearnt
 from tunewright.core.rows import RawRow as RawRow
 from tunewright.core.rows import Row as Row
+from tunewright.core.rows import RowProblem as RowProblem
 from tunewright.core.rows import is_answered as is_answered
 from tunewright.core.rows import prompt_of as prompt_of
 
@@ -77,19 +79,6 @@ class ReadsColumns(Protocol):
     def reads(self) -> Mapping[str, Sequence[str]]:
         """Names of columns, by what they become of a stored row: `messages`, `label`, `tools`, `rejected`."""
         ...
-
-
-class RowProblem(Exception):
-    """One row cannot be used; `reason` is a short stable name that is counted, `detail` is for who mends it."""
-
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(f"{reason}: {detail}" if detail else reason)
-        self.reason = reason
-        self.detail = detail
-
-
-class NothingLearnt(RowProblem):
-    """A row without a fault that has nothing to say to the objective, such as a tie: counted as dropped."""
 
 
 @runtime_checkable

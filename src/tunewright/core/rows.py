@@ -87,6 +87,19 @@ class RawRow(NamedTuple):
     raw: str = ""
 
 
+class RowProblem(Exception):
+    """One row cannot be used; `reason` is a short stable name that is counted, `detail` is for who mends it."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
+
+
+class NothingLearnt(RowProblem):
+    """A row without a fault that has nothing to say to the objective, such as a tie: counted as dropped."""
+
+
 @dataclass(frozen=True)
 class Row:
     """One example in the one internal form: turns, the last of them the answer, and a label where there is one.

@@ -48,7 +48,7 @@ def optional_text(value: Mapping[str, Any], column: str) -> str | None:
     return text
 
 
-def named(value: Mapping[str, Any], wanted: str, known: Sequence[str]) -> str:
+def named(value: Mapping[str, Any], wanted: str, *, known: Sequence[str]) -> str:
     """The column that is meant: the wanted one; where that is the usual name and absent, another that is known."""
     if wanted in value or wanted != known[0]:
         return wanted

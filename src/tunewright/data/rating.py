@@ -92,7 +92,7 @@ def to_number(given: Any, column: str) -> float:
 
 def is_rated(example: Mapping[str, Any]) -> bool:
     """Has a row a rating in a column of a known name? A `label` must say yes or no: a class is none."""
-    column = named(example, RATINGS[0], RATINGS)
+    column = named(example, RATINGS[0], known=RATINGS)
     given = example.get(column)
     if column in TAGS:
         return _says_yes_or_no(given)

@@ -33,16 +33,16 @@ class Answers:
 
     def stands_in(self, value: Mapping[str, Any]) -> bool:
         """Is there a list of rated answers?"""
-        given = value.get(named(value, self.column, ANSWERS))
+        given = value.get(named(value, self.column, known=ANSWERS))
         if not isinstance(given, list) or not given:
             return False
         first = cast("list[Any]", given)[0]
-        own = isinstance(first, dict) and named(cast("dict[str, Any]", first), self.rating, self.known) in first
+        own = isinstance(first, dict) and named(cast("dict[str, Any]", first), self.rating, known=self.known) in first
         return own or isinstance(value.get(self._beside(value)), list)
 
     def read(self, value: Mapping[str, Any]) -> list[Answer | RowProblem]:
         """Every answer in order, or what is wrong with it in its place. Raises RowProblem when there is no list."""
-        column = named(value, self.column, ANSWERS)
+        column = named(value, self.column, known=ANSWERS)
         given = value.get(column)
         if not isinstance(given, list) or not given:
             raise RowProblem("no_answers", f'"{column}" is not a list of answers')
@@ -54,13 +54,15 @@ class Answers:
         return [self._answer(*each) for each in zip(answers, beside, strict=True)]
 
     def _beside(self, value: Mapping[str, Any]) -> str:
-        return self.rating if isinstance(value.get(self.rating), list) else named(value, "ratings", LISTS_OF_RATINGS)
+        return (
+            self.rating if isinstance(value.get(self.rating), list) else named(value, "ratings", known=LISTS_OF_RATINGS)
+        )
 
     def _answer(self, given: Any, beside: Any) -> Answer | RowProblem:
         try:
             whole: dict[str, Any] = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
             rated = whole if beside is None and whole else {self.rating: beside}
-            column = named(rated, self.rating, self.known)
+            column = named(rated, self.rating, known=self.known)
             said = {name: item for name, item in whole.items() if name != column} if whole else given
             return Answer(to_answer(said), self.scale.read(rated, column))
         except RowProblem as problem:
@@ -73,7 +75,7 @@ def to_answer(given: Any) -> Turns:
         return ({"role": "assistant", "content": required_text({"answer": given}, "answer")},)
     if isinstance(given, dict) and not {"role", "from"} & given.keys():
         whole = cast("dict[str, Any]", given)
-        column = named(whole, COMPLETIONS[0], COMPLETIONS)
+        column = named(whole, COMPLETIONS[0], known=COMPLETIONS)
         if not isinstance(whole.get(column), list):
             return ({"role": "assistant", "content": required_text(whole, column)},)
         given = whole[column]

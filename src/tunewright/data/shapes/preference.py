@@ -68,7 +68,7 @@ class Work:
         """
         if self.options.chosen in value or self.options.rejected in value or not self.answers.stands_in(value):
             return [self._given(value)]
-        prompt = to_prompt(value, (named(value, self.options.prompt, PROMPTS), self.options.conversations))
+        prompt = to_prompt(value, (named(value, self.options.prompt, known=PROMPTS), self.options.conversations))
         if not prompt:
             raise RowProblem(NO_COMMON_PROMPT, "there is no prompt beside the list of answers")
         answers = self.answers.read(value)

@@ -42,14 +42,14 @@ class Work:
     def convert(self, value: Mapping[str, Any]) -> Converted:
         """The turns up to where the assistant is to answer. Raises RowProblem."""
         options = self.options
-        turns = to_prompt(value, (named(value, options.prompt, PROMPTS), options.messages))
+        turns = to_prompt(value, (named(value, options.prompt, known=PROMPTS), options.messages))
         if not turns:
             raise RowProblem("missing_column", f'there is neither "{options.prompt}" nor "{options.messages}"')
         system = optional_text(value, options.system)
         if system and system.strip():
             turns = with_system(turns, system)
         check_prompt(turns)
-        given = value.get(named(value, options.reference, REFERENCES))
+        given = value.get(named(value, options.reference, known=REFERENCES))
         details = Details() if given is None else Details(references=[as_text(given)])
         return Converted(turns, tools=to_tools(value.get(options.tools)), details=details)
 

@@ -35,10 +35,10 @@ class Work:
         if columns >= PAIR:
             return False
         options = self.options
-        if named(example, options.prompt, PROMPTS[:2]) in columns:
-            alone = named(example, options.completion, COMPLETIONS[:2]) in columns and self._has_rating(example)
+        if named(example, options.prompt, known=PROMPTS[:2]) in columns:
+            alone = named(example, options.completion, known=COMPLETIONS[:2]) in columns and self._has_rating(example)
             return alone or self.answers.stands_in(example)
-        turns = example.get(named(example, options.messages, CONVERSATIONS))
+        turns = example.get(named(example, options.messages, known=CONVERSATIONS))
         return isinstance(turns, list) and is_tagged(example)
 
     def reads(self) -> dict[str, tuple[str, ...]]:
@@ -64,11 +64,11 @@ class Work:
         if self.answers.stands_in(value):
             found = self.answers.read(value)
             return [each if isinstance(each, RowProblem) else self._row(value, prompt, each) for each in found]
-        rating = self.scale.read(value, named(value, self.options.rating, RATINGS))
+        rating = self.scale.read(value, named(value, self.options.rating, known=RATINGS))
         if prompt:
-            column = named(value, self.options.completion, COMPLETIONS)
+            column = named(value, self.options.completion, known=COMPLETIONS)
             return [self._row(value, prompt, Answer(to_answer(_whole(value, column)), rating))]
-        turns = to_prompt(value, (named(value, self.options.messages, CONVERSATIONS),))
+        turns = to_prompt(value, (named(value, self.options.messages, known=CONVERSATIONS),))
         if not turns:
             raise RowProblem(
                 "missing_column", f'there is neither "{self.options.prompt}" nor "{self.options.messages}"'
@@ -79,7 +79,7 @@ class Work:
         return is_rated(example) if self.options.rating == RATINGS[0] else self.options.rating in example
 
     def _prompt(self, value: Mapping[str, Any]) -> Turns:
-        return to_prompt(value, (named(value, self.options.prompt, PROMPTS),))
+        return to_prompt(value, (named(value, self.options.prompt, known=PROMPTS),))
 
     def _row(self, value: Mapping[str, Any], prompt: Turns, answer: Answer) -> Converted | RowProblem:
         try:
