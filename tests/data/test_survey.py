@@ -42,6 +42,14 @@ def test_text_is_looked_at_in_an_even_sample() -> None:
     assert (found.train, found.sampled, found.prompts) == (2 * SAMPLE, SAMPLE, 2 * SAMPLE)
 
 
+def test_a_sample_reaches_the_last_rows_of_a_set_that_is_little_larger() -> None:
+    rows = [row(f"text {number}") for number in range(SAMPLE)]
+    rows += [row(f"more {number}", "x") for number in range(SAMPLE // 2)]
+    found = survey({"train": rows})
+    assert found.sampled == SAMPLE
+    assert abs(found.unlabelled - SAMPLE * 2 // 3) <= 1
+
+
 def test_no_rows() -> None:
     found = survey({"train": [], "test": []})
     assert (found.train, found.sampled, found.repeated, found.documents) == (0, 0, 0, False)

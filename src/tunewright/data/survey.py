@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from tunewright.core.ports import Row, is_answered
 from tunewright.data.rows import content_key, is_compared, prompt_key, side_key
 from tunewright.data.shelf import wholes
+from tunewright.data.step import evenly
 
 NAME = "survey.json"
 SAMPLE = 2000
@@ -59,7 +60,7 @@ def survey(rows: Mapping[str, Sequence[Row]]) -> Survey:
     leaked = {
         split: int(np.isin(_keys(group, side_key), sides).sum()) for split, group in rows.items() if split != "train"
     }
-    sample = list(wholes(train[:: max(1, len(train) // SAMPLE)][:SAMPLE]))
+    sample = list(wholes(evenly(train, most=SAMPLE)))
     counted = [_words(row) for row in sample]
     forms = Counter(form(row) for row in sample)
     answers = [row.target for row in sample if row.label is None and is_answered(row.messages)]

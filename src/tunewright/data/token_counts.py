@@ -7,7 +7,9 @@ from typing import Any, cast
 
 import numpy as np
 
+from tunewright.core.errors import UserError
 from tunewright.core.ports import Chat, Row, RowProblem
+from tunewright.data.context import Context
 from tunewright.data.encode import TrainingChat
 from tunewright.data.overlong import Tokens
 from tunewright.data.shelf import wholes
@@ -25,6 +27,13 @@ def encoded(rows: Iterable[Any], chat: Chat) -> Iterator[Tokens | RowProblem]:
 def token_counts(rows: Iterable[Any], chat: Chat) -> list[int]:
     """Tokens of each row; one that cannot be written as tokens has none."""
     return [0 if isinstance(found, RowProblem) else len(found[0]) for found in encoded(rows, chat)]
+
+
+def asked_counts(rows: Iterable[Any], context: Context | None, *, where: str) -> list[int]:
+    """The same, for a step that counts them. Raises UserError where it was given no tokenizer."""
+    if context is None:
+        raise UserError("tokens are counted with the model's tokenizer, and none was given.", where=where)
+    return token_counts(rows, context.chat)
 
 
 def _is_document(row: Row) -> bool:

@@ -14,7 +14,7 @@ from tunewright.data.draw import drawn
 from tunewright.data.groups import values_of
 from tunewright.data.losses import base_losses
 from tunewright.data.shelf import wholes
-from tunewright.data.token_counts import token_counts
+from tunewright.data.token_counts import asked_counts
 from tunewright.recipe.options.steps.order import Options
 
 
@@ -58,11 +58,7 @@ class Work(Asking):
         if by == "column":
             found = values_of(rows, self.options.column or "", where="data.steps.order.column")
             return [_number(text, row) if text else math.nan for text, row in zip(found, rows, strict=True)]
-        if self._context is None:
-            raise UserError(
-                "tokens are counted with the model's tokenizer, and none was given.", where="data.steps.order.by"
-            )
-        return token_counts(rows, self._context.chat)
+        return asked_counts(rows, self._context, where="data.steps.order.by")
 
 
 def _number(text: str, row: Any) -> float:

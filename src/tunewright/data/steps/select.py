@@ -6,14 +6,13 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tunewright.core.errors import UserError
 from tunewright.core.ports import Gone, Phase, Row, StepResult
 from tunewright.data.context import Asking, Context
 from tunewright.data.draw import amount, drawn
 from tunewright.data.k_centre import k_centre
 from tunewright.data.losses import base_losses
 from tunewright.data.shelf import wholes
-from tunewright.data.token_counts import token_counts
+from tunewright.data.token_counts import asked_counts
 from tunewright.data.word_vectors import text_of, word_vectors
 from tunewright.recipe.options.steps.select import Options
 
@@ -55,11 +54,7 @@ class Work(Asking):
     def _costs(self, rows: Sequence[Any]) -> list[int]:
         if self.options.tokens is None:
             return [0] * len(rows)
-        if self._context is None:
-            raise UserError(
-                "tokens are counted with the model's tokenizer, and none was given.", where="data.steps.select.tokens"
-            )
-        return token_counts(rows, self._context.chat)
+        return asked_counts(rows, self._context, where="data.steps.select.tokens")
 
 
 def by_loss(losses: Sequence[float], *, falling: bool) -> list[int]:

@@ -20,7 +20,8 @@ from huggingface_hub.file_download import http_get
 from huggingface_hub.hf_api import RepoSibling
 from huggingface_hub.utils import build_hf_headers, tqdm
 
-from tunewright.core.errors import OutsideError, TunewrightError, UserError
+from tunewright.core.errors import OutsideError, UserError
+from tunewright.core.hub_sentences import Asked
 from tunewright.core.store import Listing, RemoteFile, Wanted
 from tunewright.recipe.options.stores.hub import Options
 
@@ -32,7 +33,6 @@ SPLITS = {
     "test": ("test", "testing", "eval"),
 }
 """Words in file names by split, as the hub itself takes them."""
-TOKEN = "Set HF_TOKEN to a token of yours that may read it."
 
 
 class Work:
@@ -160,48 +160,26 @@ def _bar(arrived: Callable[[int, str], None]) -> type:
 @contextmanager
 def sentences(name: str) -> Iterator[None]:
     """Turn errors of the hub's library and of the network into UserError or OutsideError."""
+    asked = Asked(
+        name,
+        "data set",
+        form="hub:owner/name",
+        instead="name a local file",
+        where="data",
+        where_revision="data",
+    )
     try:
         yield
     except errors.OfflineModeIsEnabled as error:
-        raise OutsideError(
-            f"the data set {name} is not on this machine yet, and HF_HUB_OFFLINE forbids to fetch it.",
-            where="data",
-            do="Unset HF_HUB_OFFLINE once, or name a local file.",
-        ) from error
+        raise asked.forbidden() from error
     except errors.HFValidationError as error:
-        raise UserError(f'"{name}" is no hub name.', where="data", do="Write hub:owner/name.") from error
+        raise asked.misnamed() from error
     except errors.HfHubHTTPError as error:
-        raise _of_status(error, name) from error
+        gated, lost = isinstance(error, errors.GatedRepoError), isinstance(error, errors.RevisionNotFoundError)
+        raise asked.refused(error.response.status_code, gated=gated, no_revision=lost) from error
     except (HTTPError, errors.FileMetadataError, errors.XetDownloadError, ConnectionError, TimeoutError) as error:
-        raise _network(error) from error
+        raise asked.cut_off(error) from error
     except OSError as error:
         if "Consistency check failed" not in str(error):
             raise
-        raise _network(error) from error
-
-
-def _of_status(error: errors.HfHubHTTPError, name: str) -> TunewrightError:
-    status = error.response.status_code
-    if isinstance(error, errors.GatedRepoError) or status == 403:
-        what = f"the hub does not let you read the data set {name} (status {status})."
-        return UserError(what, where="data", do=f"Accept its terms on its page. {TOKEN}")
-    if status == 401:
-        what = f"the hub knows no public data set {name}, or the token is wrong."
-        return UserError(what, where="data", do=TOKEN)
-    if isinstance(error, errors.RevisionNotFoundError):
-        what = f"the data set {name} has no such commit."
-        return UserError(what, where="data", do="Write a commit of 40 characters in `revision`.")
-    if status == 404:
-        what = f"the hub has no data set {name}."
-        return UserError(what, where="data", do=f"Check the name. If it is private: {TOKEN}")
-    return OutsideError(f"the hub answered with status {status}.", where=name, do="Try again later.", retry="safe")
-
-
-def _network(error: BaseException) -> OutsideError:
-    reason = " ".join(str(error or "no answer").split())[:160]
-    return OutsideError(
-        f"the connection to the hub failed: {reason}.",
-        where="data",
-        do="Check the network and run again: a download goes on where it broke off.",
-        retry="safe",
-    )
+        raise asked.cut_off(error) from error
