@@ -110,6 +110,19 @@ def test_the_process_restarts_once_with_its_arguments(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
+def test_drivers_of_stores_write_no_stack_traces() -> None:
+    text = """
+import logging
+from tunewright.app.cli import launch
+launch.prepare("data", ["data", "no-such-recipe"])
+logging.getLogger("gcsfs").error("a broken connection")
+logging.getLogger("azure.core.pipeline").warning("Incomplete download.")
+"""
+    environment = {**os.environ, "TUNEWRIGHT_LAUNCHED": "1"}
+    done = subprocess.run([sys.executable, "-c", text], env=environment, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
 def test_light_verbs_and_help_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     before = dict(os.environ)
     launch.prepare("check", ["check", "."])

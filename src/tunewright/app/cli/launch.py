@@ -30,6 +30,8 @@ TRACKERS = {
     "WANDB_ERROR_REPORTING": "false",
 }
 """Clients of trackers report nothing to their makers, and fail soon: trying again is `app.delivery`'s work."""
+STORES = ("gcsfs", "s3fs", "azure")
+"""Loggers of store drivers."""
 LIBRARIES = ("libtcmalloc_minimal.so.4", "libtcmalloc.so.4")
 OTHERS = ("tcmalloc", "jemalloc", "mimalloc")
 FOLDERS = ("/usr/local/lib", "/usr/lib64", "/usr/lib", "/lib64", "/lib")
@@ -46,6 +48,8 @@ def prepare(verb: str, words: Sequence[str]) -> None:
         return
     warnings.simplefilter("ignore", FutureWarning)  # notes between libraries, which users can do nothing about
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # says with each product that it casts
+    for name in STORES:
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # stack traces of broken connections; we say a sentence
     set_variables(os.environ, allow_remote=remote_allowed(words))
     if verb in COMPUTING and sys.platform == "linux" and LAUNCHED not in os.environ:
         restart(os.environ)
