@@ -164,7 +164,7 @@ def test_led_segments_see_what_they_should(data: st.DataObject) -> None:
         sees[own, own] = torch.ones(length, length, dtype=torch.bool).tril()
         for lead in leads[at]:
             sees[own, bounds[lead] : bounds[lead + 1]] = True
-    parts = [each.requires_grad_(True) for each in (query, key, value)]
+    parts = (query.requires_grad_(True), key.requires_grad_(True), value.requires_grad_(True))
     wanted = torch.nn.functional.scaled_dot_product_attention(*parts, attn_mask=sees, enable_gqa=True)
     expected = torch.autograd.grad((wanted * slope).sum(), parts)
     before = packed.LONG_TOKENS

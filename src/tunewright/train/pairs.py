@@ -53,8 +53,8 @@ def answers(model: Any, batch: PackedBatch) -> Answers:
 
 
 def weight_of(example: Encoded) -> float:
-    """The weight of an example: that of its trained tokens, 1 where it has none."""
-    return float(example.weights.max(initial=0.0)) or 1.0
+    """The weight of an example: the largest of its tokens'."""
+    return float(example.weights.max(initial=0.0))
 
 
 def weights(batch: PackedBatch, like: Tensor) -> Tensor:

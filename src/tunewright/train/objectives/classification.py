@@ -12,7 +12,6 @@ from tunewright.core.ports import Encoded, Outputs, Term
 from tunewright.models.forward import PackedBatch
 from tunewright.models.heads import packed_outputs
 from tunewright.recipe.options.objectives.classification import Options
-from tunewright.train import pairs
 
 TERM = "cross_entropy"
 
@@ -30,14 +29,13 @@ class Work:
         return Outputs("classes", len(labels), tuple(labels))
 
     def counts(self, examples: Sequence[Encoded]) -> dict[str, float]:
-        """The sum of the examples' weights."""
-        return {TERM: pairs.weight_sum(examples)[pairs.TERM]}
+        """The number of examples."""
+        return {TERM: float(len(examples))}
 
     def terms(self, model: Any, batch: PackedBatch) -> dict[str, Term]:
         """Nats of the right label, as a sum."""
         scores = packed_outputs(model, batch)
         wanted = torch.tensor([each.beside["target"] for each in batch.examples], device=scores.device).long().view(-1)
         losses = cross_entropy(scores, wanted, reduction="none", label_smoothing=self.options.label_smoothing)
-        weights = pairs.weights(batch, losses)
-        right = float((weights * (scores.argmax(-1) == wanted)).sum())
-        return {TERM: Term((weights * losses).sum(), metrics={"accuracy": right})}
+        right = float((scores.argmax(-1) == wanted).sum())
+        return {TERM: Term(losses.sum(), metrics={"accuracy": right})}

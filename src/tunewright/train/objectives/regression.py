@@ -11,7 +11,6 @@ from tunewright.core.ports import Encoded, Outputs, Term
 from tunewright.models.forward import PackedBatch
 from tunewright.models.heads import packed_outputs
 from tunewright.recipe.options.objectives.regression import Options
-from tunewright.train import pairs
 
 TERM = "squared_error"
 
@@ -29,14 +28,12 @@ class Work:
         return Outputs("number", 1, tuple(labels))
 
     def counts(self, examples: Sequence[Encoded]) -> dict[str, float]:
-        """The sum of the examples' weights."""
-        return {TERM: pairs.weight_sum(examples)[pairs.TERM]}
+        """The number of examples."""
+        return {TERM: float(len(examples))}
 
     def terms(self, model: Any, batch: PackedBatch) -> dict[str, Term]:
         """Squared error in units of the targets' variance, as a sum."""
         found = packed_outputs(model, batch).squeeze(-1)
         wanted = torch.tensor([each.beside["target"] for each in batch.examples]).view(-1).to(found)
-        losses = (found - wanted) ** 2
-        weights = pairs.weights(batch, losses)
-        off = float((weights * (found - wanted).abs().detach()).sum())
-        return {TERM: Term((weights * losses).sum(), metrics={"absolute_error": off})}
+        off = float((found - wanted).abs().detach().sum())
+        return {TERM: Term(((found - wanted) ** 2).sum(), metrics={"absolute_error": off})}
