@@ -69,3 +69,28 @@ def test_personal_data_is_removed_wherever_it_stands(shape: str) -> None:
     assert kept.details.get("rating") == given[5].details.get("rating")
     if shape == "preference":
         assert kept.rejected != given[5].rejected and kept.details.get("scores") == [5.0, 1.0]
+
+
+@pytest.mark.parametrize("shape", ["preference", "rated"])
+def test_answers_to_one_long_prompt_are_no_near_duplicates(shape: str) -> None:
+    prompt = " ".join(f"word{n}" for n in range(200))
+    found = [
+        {"prompt": prompt, "completion": answer, "rating": n, "chosen": "Perhaps.", "rejected": answer}
+        for n, answer in enumerate(["Yes.", "No.", "Never."])
+    ]
+    converted = [every("shapes")[shape].convert(value) for value in found]
+    given = [make_row(each, source="f", line=line) for line, each in enumerate(converted, start=1)]
+    step = every("steps")["near_duplicates"]
+    assert step.apply({"train": given, "validation": [], "test": []}).gone == []
+    twin = {**found[0], "prompt": f"{prompt} word"}  # another prompt, almost the same, and the same rating
+    again = make_row(every("shapes")[shape].convert(twin), source="f", line=4)
+    assert len(step.apply({"train": [given[0], again], "validation": [], "test": []}).gone) == 1
+
+
+def test_two_ratings_of_almost_one_text_both_stay() -> None:
+    prompt = " ".join(f"word{n}" for n in range(200))
+    values = [{"prompt": prompt + more, "completion": "Yes.", "rating": n} for n, more in enumerate(("", " word"))]
+    found = [every("shapes")["rated"].convert(value) for value in values]
+    given = [make_row(each, source="f", line=line) for line, each in enumerate(found, start=1)]
+    done = every("steps")["near_duplicates"].apply({"train": given, "validation": [], "test": []})
+    assert done.gone == [] and done.report is not None and done.report["pairs_with_other_labels"] == 1

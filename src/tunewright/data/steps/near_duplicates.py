@@ -1,9 +1,9 @@
 """Near duplicates over all splits: candidates by MinHash (Broder, 1997) and banding, each pair verified exactly.
 
-A row goes only where it was verified to be alike to a row that stays, with the same label: two labels of almost one
-text contradict one another, and which is right is not for us to say; the report counts such pairs. 25 bands of 5 find a
-pair of similarity 0.7 with probability 0.99, one of 0.8 with 0.99995 (Leskovec et al., Mining of Massive Datasets,
-section 3.4).
+A row goes only where it was verified to be alike to a row that stays, with the same label and rating: two labels of
+almost one text contradict one another, and which is right is not for us to say; the report counts such pairs. 25 bands
+of 5 find a pair of similarity 0.7 with probability 0.99, one of 0.8 with 0.99995 (Leskovec et al., Mining of Massive
+Datasets, section 3.4).
 N rows, B bands.
 """
 
@@ -20,6 +20,7 @@ from rensa import RMinHash  # pyright: ignore[reportAttributeAccessIssue] - comp
 
 from tunewright.core.ports import Changed, Details, Gone, Phase, Row, StepResult
 from tunewright.data.bands import NOBODY, Pairs, Places, candidates, components, keepers
+from tunewright.data.rows import is_compared, prompt_key
 from tunewright.data.shelf import wholes
 from tunewright.data.shingles import Hashes, Sets, jaccard, shingles
 from tunewright.data.step import BATCH_ROWS, GlobalStep
@@ -233,10 +234,19 @@ class Near:
         return jaccard(self._sets.of(self._index[one]), self._sets.of(self._index[other]))
 
     def alike(self, one: int, other: int) -> bool:
-        """True for two rows with one label whose similarity is at least the threshold."""
+        """True for two rows with one label and one rating whose similarity is at least the threshold.
+
+        Pairs and rated answers of one prompt are there to be compared: their prompt alone makes them no duplicates.
+        """
+        row, twin = self._rows[one], self._rows[other]
+        compared = is_compared(row) and is_compared(twin)
+        if compared and prompt_key(row) == prompt_key(twin):
+            return False
         if self.similarity(one, other) < self._threshold:
             return False
-        same = self._rows[one].label == self._rows[other].label
+        same = row.label == twin.label
+        if same and compared:  # only these are read back from disk
+            same = row.details.get("rating") == twin.details.get("rating")
         self.conflicts += not same
         return same
 
