@@ -122,6 +122,12 @@ def test_rated_answers_keep_their_ratings_and_stand_with_their_prompt(tmp_path: 
     assert {next(iter(each)) for each in sides.values()} == set(SPLITS)
 
 
+def test_one_and_two_processes_give_the_same_rows(tmp_path: Path, chat: ChatFormat) -> None:
+    steps, shape = ["clean", "deduplicate"], {"type": "rated", "good": 2}
+    found = [made(tmp_path / f"{n}", chat, SCORED, "rated", shape=shape, steps=steps, workers=n)[0] for n in (1, 2)]
+    assert found[0].name == found[1].name and found[0].receipt.rows.kept == 100
+
+
 def test_only_good_answers_are_imitated(tmp_path: Path, chat: ChatFormat) -> None:
     told: list[Event] = []
     write_jsonl(tmp_path / "rows.jsonl", KTO)
