@@ -14,8 +14,10 @@ from torch import Tensor
 
 from tunewright.core.errors import UserError
 from tunewright.core.language_model import BASE
+from tunewright.models.adapter_config import ADAPTER_CONFIG
 from tunewright.models.bottleneck import KIND, BottleneckModel
 from tunewright.models.bottleneck_files import is_bottleneck, read_adapter
+from tunewright.models.config import read_json
 from tunewright.models.ia3 import whole_factors
 from tunewright.models.tensors import read_weights
 
@@ -112,10 +114,17 @@ class Wardrobe:
     def forget(self, name: str) -> None:
         """Forget an adapter that is there."""
         for coat in coats(self.model):
-            if name in names_in(coat):
-                coat.delete_adapter(name)
-                if self._own.get(id(coat)) == name:
-                    del self._own[id(coat)]
+            left = [each for each in names_in(coat) if each != name]
+            if len(left) == len(names_in(coat)):
+                continue
+            if self._own.get(id(coat)) == name:
+                del self._own[id(coat)]
+            if not left and isinstance(coat, PeftModel):  # PEFT does nothing without an adapter to ask
+                self._put_inside(coat.get_base_model() if coat.active_peft_config.is_prompt_learning else coat.unload())
+                continue
+            coat.delete_adapter(name)
+            if left and coat.active_adapter not in left:
+                coat.set_adapter(left[0])
 
     def _load_bottleneck(self, name: str, folder: Path) -> None:
         outer = self.model if isinstance(self.model, BottleneckModel) else BottleneckModel(self.model)
@@ -125,11 +134,13 @@ class Wardrobe:
     def _load_peft(self, name: str, folder: Path) -> None:
         found = _finite_weights(folder)
         coat = next((each for each in coats(self.model) if isinstance(each, PeftModel)), None)
+        whole = _kind(folder) == "IA3"  # float32 before they are read, or they are rounded
         try:
             if coat is None:
-                coat = self._wrapped(PeftModel.from_pretrained(self._inside, folder, adapter_name=name))
+                coat = PeftModel.from_pretrained(self._inside, folder, adapter_name=name, autocast_adapter_dtype=whole)
+                self._put_inside(coat)
             else:
-                coat.load_adapter(str(folder), adapter_name=name, autocast_adapter_dtype=False)
+                coat.load_adapter(str(folder), adapter_name=name, autocast_adapter_dtype=whole)
         except REFUSALS as error:
             short = " ".join(str(error).split())[:200]
             raise UserError(f"this adapter is refused: {short}.", where=str(folder)) from error
@@ -148,18 +159,26 @@ class Wardrobe:
         """What a coat of PEFT goes around."""
         return self.model.model if isinstance(self.model, BottleneckModel) else self.model
 
-    def _wrapped(self, coat: PeftModel) -> PeftModel:
+    def _put_inside(self, model: Any) -> None:
+        """Put a model with or without a coat of PEFT in the place of the one that is there."""
         if isinstance(self.model, BottleneckModel):
-            self.model.model = coat
+            self.model.model = model
         else:
-            self.model = coat
-        return coat
+            self.model = model
 
 
 def _use(coat: Adapted, name: Any) -> None:
     """Back to an adapter, where it is still there."""
     if isinstance(name, str) and name in names_in(coat):
         coat.set_adapter(name)
+
+
+def _kind(folder: Path) -> str:
+    """PEFT's name of an adapter's kind. Raises UserError where the folder says none."""
+    path = folder / ADAPTER_CONFIG
+    if not path.is_file():
+        raise UserError(f"this adapter is refused: there is no {ADAPTER_CONFIG}.", where=str(folder))
+    return str(read_json(path).get("peft_type"))
 
 
 def _finite_weights(folder: Path) -> Mapping[str, Tensor]:

@@ -1,6 +1,6 @@
-"""Bottleneck adapters (Houlsby et al., 2019; Pfeiffer et al., 2021; He et al., 2022): see `models.bottleneck`.
+"""Bottleneck adapters (Houlsby et al., 2019, arXiv 1902.00751; Pfeiffer et al., 2021, arXiv 2005.00247; He et al., 2022).
 
-All their curves bend, so that no weight of the base computes what they do: they cannot be merged into it.
+Their curve bends, so that no weight of the base computes what they do: `export.merge` refuses them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
-from tunewright.core.errors import UserError
 from tunewright.models.bottleneck import OTHER, WHERE, Adapter, BottleneckModel, Form
 from tunewright.models.bottleneck_files import read_adapter, write_adapter
 from tunewright.models.drawn import draw_uniform
@@ -77,15 +76,6 @@ class Work:
         wrapped = BottleneckModel(model)
         read_adapter(wrapped, ADAPTER, folder=folder)
         return wrapped.eval()
-
-    def merge(self, model: Any) -> Any:
-        """Raises UserError: there is nothing to merge into."""
-        del model
-        raise UserError(
-            "a bottleneck adapter bends what it adds, and no weight of the base can do that, so it cannot be merged.",
-            where="method",
-            do="Serve it as an adapter, or train with method: lora or ia3 to merge.",
-        )
 
     def _form(self, wrapped: BottleneckModel) -> Form:
         options, config = self.options, wrapped.config

@@ -72,19 +72,9 @@ class Work:
 
     def load(self, model: Any, folder: Path) -> Any:
         """The model with a saved adapter, for use."""
-        wrapped = PeftModel.from_pretrained(model, folder, autocast_adapter_dtype=False)
+        wrapped = PeftModel.from_pretrained(model, folder, autocast_adapter_dtype=True)
         whole_factors(wrapped)
         return wrapped.eval()
-
-    def merge(self, model: Any) -> Any:
-        """The plain model with every factor multiplied into its weights. Raises UserError for quantised weights."""
-        if getattr(model.get_base_model(), "is_quantized", False):
-            raise UserError(
-                "factors cannot be multiplied into quantised weights: the products are not among their values.",
-                where="model.weights",
-                do="Merge over weights in bf16 or fp32.",
-            )
-        return model.merge_and_unload(safe_merge=True)
 
     def _config(self, model: Any) -> IA3Config:
         asked = self.options.targets
