@@ -79,6 +79,24 @@ def test_the_format_is_the_ending_or_what_is_said(folder: Path) -> None:
         source_type(SourceFile(folder / "a.txt", "a.txt", "", "parket"), sources)
 
 
+@pytest.mark.parametrize("ending", ["gz", "zst", "zip", "XZ"])
+def test_a_packed_file_is_to_be_unpacked(folder: Path, ending: str) -> None:
+    path = folder / f"rows.jsonl.{ending}"
+    with pytest.raises(UserError, match=r"rows\.jsonl\.\w+ is packed.*Unpack it"):
+        source_type(SourceFile(path, path.name, "", "auto"), every("sources"))
+
+
+def test_an_unknown_ending_names_every_format(folder: Path) -> None:
+    with pytest.raises(UserError, match=r"not known by its ending.*arrow, csv, json, jsonl"):
+        source_type(SourceFile(folder / "rows.xyz", "rows.xyz", "", "auto"), every("sources"))
+
+
+def test_a_link_that_leads_nowhere_is_called_so(folder: Path) -> None:
+    (folder / "loop.jsonl").symlink_to("loop.jsonl")
+    with pytest.raises(UserError, match=r"link.*leads to no file"):
+        names(folder, train="loop.jsonl")
+
+
 def test_the_key_follows_content_options_and_mask(folder: Path, chat: ChatFormat) -> None:
     def key(loss_on: str = "answers", **given: Any) -> str:
         options = DataOptions.model_validate({"train": "a.jsonl", **given})

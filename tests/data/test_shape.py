@@ -38,6 +38,12 @@ def test_no_readable_row_shows_the_first_problem(tmp_path: Path) -> None:
         detected(tmp_path, [[], 3])
 
 
+def test_a_problem_that_is_a_question_has_one_mark(tmp_path: Path) -> None:
+    (tmp_path / "f.jsonl").write_bytes('{"prompt": "p"}\n'.encode("utf-16"))
+    with pytest.raises(UserError, match=r"is the file UTF-16\? Mend"):
+        choose_shape(every("shapes"), every("sources"), files=[SourceFile(tmp_path / "f.jsonl", "f.jsonl", "", "auto")])
+
+
 def test_a_chosen_shape_is_not_questioned(tmp_path: Path) -> None:
     only = {"chat": every("shapes")["chat"]}
     file = SourceFile(write_jsonl(tmp_path / "f.jsonl", [{"x": 1}]), "f.jsonl", "", "auto")

@@ -141,7 +141,10 @@ def source_type(file: SourceFile, known: Iterable[str]) -> str:
     wanted = named.ENDINGS.get(ending, ending) if file.type == "auto" else file.type
     if wanted in names:
         return wanted
+    if file.type == "auto" and ending in named.PACKED:
+        raise UserError(f"{file.name} is packed.", where="data", do="Unpack it, and name what was in it.")
     if file.type == "auto":
         what = f"the format of {file.name} is not known by its ending."
-        raise UserError(what, where="data", do=f"Write the source as a mapping with `path` and `type: {names[0]}`.")
+        do = f"Write the source as a mapping with `path` and `type`, one of: {', '.join(names)}."
+        raise UserError(what, where="data", do=do)
     raise UserError(f'no source is called "{file.type}".', where="data", do=catalog.nearest(file.type, names))

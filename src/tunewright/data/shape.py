@@ -66,5 +66,6 @@ def good_rows(sources: Mapping[str, Source], files: Sequence[SourceFile]) -> Ite
 def nothing_readable(sources: Mapping[str, Source], files: Sequence[SourceFile]) -> UserError:
     """The sentence for files without a single good row, with the first problem in them."""
     first = next(raw_rows(sources, files), None)
-    what = f"no row can be read; line {first.line}: {first.problem}." if first else "there are no rows."
+    what = f"no row can be read; line {first.line}: {first.problem}".rstrip(".") if first else "there are no rows"
+    what += "" if what.endswith("?") else "."
     return UserError(what, where=files[0].name, do="Mend the file, or name another one in data.train.")

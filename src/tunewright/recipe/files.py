@@ -24,6 +24,8 @@ BUILTINS = ("smollm2-135m-instruct",)
 GGUF = b"GGUF"
 ENDINGS = {"ndjson": "jsonl", "txt": "text", "md": "text", "pq": "parquet", "feather": "arrow", "ipc": "arrow"}
 """Endings of files that are not the name of their source."""
+PACKED = ("gz", "bz2", "xz", "zst", "lz4", "zip", "7z", "tar", "tgz")
+"""Endings of archives and compressed files, which no source reads."""
 TEST_FILE = "test.jsonl"
 """The file of a suite `file` that names none; a test holds it and the suite's option together."""
 WRITE_A_FILE = "Write a file or a glob, relative to the recipe's folder."
@@ -106,7 +108,10 @@ def _source(draft: Draft, source: tuple[Path, Any, Any], *, key: str, known: Kno
     if kind == "auto":
         found = {file.suffix: file.suffix.lstrip(".").lower() for file in files}
         endings = sorted(suffix for suffix, ending in found.items() if ENDINGS.get(ending, ending) not in names)
-        if endings:
+        if endings and endings[0].lstrip(".").lower() in PACKED:
+            packed = next(file.name for file in files if file.suffix == endings[0])
+            yield Problem(f"{packed} is packed.", draft.where(place), "Unpack it, and name what was in it.")
+        elif endings:
             what = f'the ending "{endings[0]}" does not say the format.'
             yield Problem(what, draft.where(place), f"Add `{key}`, one of: {', '.join(names)}.")
     elif isinstance(kind, str) and kind not in names:
@@ -117,6 +122,8 @@ def absence(name: str, folder: FilePath) -> str:
     """Why a path or glob has no file."""
     if os.path.isdir(folder / os.path.expanduser(name)):  # noqa: PTH111, PTH112 - as in `matches`
         return f'"{name}" is a folder without a text file (.txt, .md).'
+    if os.path.islink(folder / os.path.expanduser(name)):  # noqa: PTH111, PTH114 - as in `matches`
+        return f'"{name}" is a link, and leads to no file.'
     return f'no file is called "{name}" here.'
 
 
