@@ -94,7 +94,7 @@ def check_data(project: Project, version: DatasetVersion) -> list[Finding]:
     return checklist.read(project.workspace.datasets / version.name)
 
 
-def write_data_report(project: Project, version: DatasetVersion, path: str | Path | None = None) -> Path:
+def write_data_report(project: Project, version: DatasetVersion, *, path: str | Path | None = None) -> Path:
     """Write the report on prepared data, an HTML file with Markdown and JSON beside it; returns it.
 
     `path`: None puts it into the data set's folder. Raises UserError where another file would be overwritten, and when

@@ -294,12 +294,12 @@ def test_the_same_from_python(done: tuple[Project, flow.Outcome], tmp_path: Path
 
 def test_report_and_review_from_python(own: Project, tmp_path: Path) -> None:
     version = api.prepare(own)
-    report = api.write_data_report(own, version, tmp_path / "data.html")
+    report = api.write_data_report(own, version, path=tmp_path / "data.html")
     assert "letters" in report.read_text(encoding="utf-8")
     assert api.write_data_report(own, version).parent == own.workspace.datasets / version.name
     assert all(finding.sentence for finding in api.check_data(own, version))
     with pytest.raises(UserError, match="a report is an HTML file"):
-        api.write_data_report(own, version, tmp_path / "data.txt")
+        api.write_data_report(own, version, path=tmp_path / "data.txt")
     review = api.open_review(own, sample=2, seed=1)
     state: dict[str, Any] | None = review.state("ann")
     while state is not None and state["row"] is not None:
