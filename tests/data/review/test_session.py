@@ -10,8 +10,10 @@ import krippendorff
 import numpy as np
 import pytest
 
+from tests.data.builders import prepared, workspace_of, write_jsonl
 from tests.data.review.reviews import dataset_of, given, keep, questions, review_of
 from tunewright.core.errors import UserError
+from tunewright.data.dataset import open_dataset
 from tunewright.data.review.decisions import Decision, Decisions
 from tunewright.data.review.queue import Draw, choose
 from tunewright.data.review.session import SHOWN_CHARACTERS
@@ -153,3 +155,15 @@ def test_agreement_is_krippendorffs_alpha(tmp_path: Path) -> None:
 def test_nothing_is_known_of_an_empty_file(tmp_path: Path) -> None:
     found = summarise(Decisions(tmp_path / "none.jsonl"))
     assert (found.rows, found.rating, found.rating_agreement.alpha, found.raters) == (0, None, None, ())
+
+
+def test_a_prompt_alone_is_accepted_and_has_no_answer_to_edit(tmp_path: Path, chat: ChatFormat) -> None:
+    write_jsonl(tmp_path / "rows.jsonl", [{"prompt": f"question {n}"} for n in range(4)])
+    version = prepared(tmp_path, chat, options={"train": "rows.jsonl"}, rows="prompts")
+    review = review_of(open_dataset(workspace_of(tmp_path), version), tmp_path / "review.jsonl")
+    state = review.state("Ann")
+    assert (state["answer"], state["prompt"][-1]["role"]) == ("", "user")
+    with pytest.raises(UserError, match="there is no answer to edit"):
+        review.decide("Ann", row=state["row"], given=given("accept", 4, "An answer."))
+    after = review.decide("Ann", row=state["row"], given=given("accept", 4))
+    assert after is not None and after["done"] == 1

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tunewright.core.errors import UserError
-from tunewright.core.ports import Message, Row
+from tunewright.core.ports import Message, Row, is_answered
 from tunewright.core.raters import key_of
 from tunewright.data.dataset import Dataset
 from tunewright.data.review.decisions import LONGEST_ANSWER, VERDICTS, Decision, Decisions, Rater, is_rating
@@ -108,7 +108,10 @@ class Review:
         """The new answer; None where it is what stands there already, but for an edit of the rater's own."""
         if given["verdict"] != "accept":
             return None
-        answer, standing = given["answer"], self._rows.row(queued.place).target
+        row = self._rows.row(queued.place)
+        answer, standing = given["answer"], row.target
+        if answer is not None and not is_answered(row.messages):
+            raise UserError("this row is a prompt alone: there is no answer to edit.", where="answer", do="Accept it.")
         wanted = shown(standing) if answer is None else answer
         if undone is not None and undone.origin == queued.origin and undone.answer == wanted:
             return wanted
