@@ -41,7 +41,7 @@ def scores(language_model: object) -> np.ndarray:
     return np.concatenate([one.log_probabilities for one in language_model.score(ITEMS)[0]])  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(("name", "weights", "recompute"), CELLS, ids="-".join)
+@pytest.mark.parametrize(("name", "weights", "recompute"), CELLS, ids=["-".join(cell) for cell in CELLS])
 def test_a_run_learns_resumes_bit_equal_and_is_used_as_trained(
     recipe: Path, name: str, weights: str, recompute: str
 ) -> None:
