@@ -13,6 +13,7 @@ export GOMP_SPINCOUNT ?= 4000
 .DEFAULT_GOAL := help
 .PHONY: help setup demo smoke test test-all check docs bench bench-join clean
 .PHONY: test-slow test-kill-lora test-kill-full test-kill-qlora test-kill-schedule-free test-kill-ranks
+.PHONY: test-exports test-gguf
 .PHONY: bench-data test-faults test-stores test-detection test-kill-data
 .PHONY: test-soak test-seeds test-mutations test-few-shot test-mlflow test-million test-gates
 
@@ -54,7 +55,7 @@ docs: $(STAMP) ## write the generated pages of docs/reference
 
 # Each piece of test-all runs alone, too; together they take hours on 2 cores.
 test-all: test test-slow test-mutations test-kill-lora test-kill-full test-kill-qlora test-kill-schedule-free ## everything, hours
-test-all: test-kill-ranks test-few-shot test-seeds test-mlflow test-million test-soak test-gates test-faults test-detection test-stores test-kill-data
+test-all: test-exports test-gguf test-kill-ranks test-few-shot test-seeds test-mlflow test-million test-soak test-gates test-faults test-detection test-stores test-kill-data
 
 test-slow: $(STAMP) ## tests marked slow
 	$(SLOW)
@@ -101,6 +102,13 @@ test-stores: $(STAMP) ## S3 and Google's store from real servers on loopback, in
 
 test-million: $(STAMP) ## a million chat rows cleaned and searched for near duplicates: under 3 GB, time in line with rows
 	$(BIN)/python scripts/million_rows.py
+
+test-exports: $(STAMP) ## every form of a trained model is proved, and exports broken on purpose are refused; eight minutes
+	$(BIN)/python scripts/exports_test.py
+
+test-gguf: $(STAMP) ## each GGUF form in llama.cpp itself, which is built once (seven minutes)
+	$(BIN)/python scripts/build_llama_cpp.py
+	$(BIN)/python scripts/gguf_test.py
 
 bench: $(STAMP) ## speed and memory beside peers, and docs/benchmarks.md; two hours
 	@$(BIN)/python benchmarks/training.py; training=$$?; $(BIN)/python benchmarks/generating.py; generating=$$?; \

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from export_faults import FAULTS, Fault
 from transformers import AutoModelForCausalLM
 
-from tests.models.export.test_proof import change_the_template, lose_the_stop, one_layer_left_out, weaker
-from tunewright.app import exporting, flow
+from tunewright.app import exporting, flow, targets
 from tunewright.app.cli.main import main
 from tunewright.app.exporting import Export
 from tunewright.app.loaded import base_of, models_of
@@ -23,7 +22,6 @@ from tunewright.core.events import Event, StageSkipped, silent
 from tunewright.core.language_model import ScoreItem
 from tunewright.core.nouns import DatasetVersion, ModelVersion, Run
 from tunewright.core.proof import Proof
-from tunewright.models.export.forms import write_form
 from tunewright.models.version import is_whole, read_model_version
 
 
@@ -77,6 +75,17 @@ def test_a_merged_form_is_a_model_version_that_transformers_loads_and_answers_as
     assert float((torch.from_numpy(ours) - expected).abs().max()) < 0.3, "bf16 products apart"
 
 
+def test_a_merged_form_is_a_target_and_a_base_like_any_other_model(trained: Trained) -> None:
+    home = trained.project.workspace.home
+    (found,) = exporting.export(trained.project, trained.run, forms=["merged-bf16"], emit=silent)
+    assert targets.kind_of(str(found.folder)) == "model"
+    assert targets.kind_of(str(home / "models" / trained.run.name)) == "run"
+    project = open_project(trained.project.file, sets=[f"model.name={found.folder}"], home=home)
+    base = base_of(project, silent)
+    assert base.chat.stop_ids == base_of(trained.project, silent).chat.stop_ids
+    assert models_of(project, flow.train(project, silent), base=base).tuned.forward.startswith("tunewright")
+
+
 def test_what_was_done_is_not_done_again(trained: Trained) -> None:
     seen: list[Event] = []
     first = exporting.export(trained.project, trained.run, forms=["merged"], emit=silent)
@@ -84,7 +93,7 @@ def test_what_was_done_is_not_done_again(trained: Trained) -> None:
     assert [each.proof for each in again] == [first[0].proof]
     assert [event.stage for event in seen if isinstance(event, StageSkipped)] == ["export"]
     home = trained.project.workspace.home
-    assert not list((home / "scratch").glob("*"))
+    assert not [path for path in (home / "scratch").iterdir() if path.is_dir()]
 
 
 def test_eight_bits_and_gguf_are_kept_and_named_by_their_content(trained: Trained) -> None:
@@ -104,33 +113,14 @@ def test_eight_bits_and_gguf_are_kept_and_named_by_their_content(trained: Traine
     assert {"int8", "gguf-q4_0"} <= {version.form for version in record}
 
 
-def spoilt(spoil: Callable[[Path], None]) -> Callable[..., None]:
-    def write(model: Any, wanted: Any, *, folder: Path) -> None:
-        write_form(model, wanted, folder=folder)
-        spoil(folder)
-
-    return write
-
-
-BROKEN: dict[str, tuple[dict[str, Any], str]] = {
-    "delta_0.9": ({"merge": weaker}, "the merged weights do not compute what was trained"),
-    "layer_left_out": ({"merge": one_layer_left_out}, "the merged weights do not compute what was trained"),
-    "stop_lost": ({"write": spoilt(lose_the_stop)}, "it does not stop where the trained model does"),
-    "other_template": ({"write": spoilt(change_the_template)}, "its tokenizer or chat template writes other tokens"),
-}
-
-
-@pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_form_is_not_kept_and_its_numbers_are(name: str, trained: Trained) -> None:
-    broken, says = BROKEN[name]
-    # Limits of its own, so that the record of a broken form is not taken for that of the right one.
-    limit = 0.9 - 0.01 * list(BROKEN).index(name)
-    file, home = trained.project.file, trained.project.workspace.home
-    project = open_project(file, sets=[f"proof.int8={limit}"], home=home)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_broken_form_is_not_kept_and_its_numbers_are(fault: Fault, trained: Trained) -> None:
+    project = trained.project
     before = {path.name for path in project.workspace.models.iterdir()}
-    (found,) = export_of(replace(trained, project=project), **broken).forms(["merged-bf16"])
+    broken = export_of(trained, merge=fault.merge, write=fault.write, planted=fault.name)
+    (found,) = broken.forms([fault.form])
     assert found.folder is None
-    assert says in found.proof.problems[0]
+    assert fault.says in found.proof.problems[0]
     assert found.proof.score is None
     assert {path.name for path in project.workspace.models.iterdir()} == before
     assert found.proof in project.workspace.records("proofs", Proof)

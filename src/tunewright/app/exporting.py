@@ -63,7 +63,10 @@ class Exported:
 
 @dataclass
 class Export:
-    """The forms of one run's model. `merge` and `write` are what makes them; a test may put broken ones in."""
+    """The forms of one run's model. `merge` and `write` are what makes them.
+
+    A test may put broken ones in; `planted` is then the fault's name, so that the record is not taken for a right one.
+    """
 
     project: Project
     run: Run
@@ -72,6 +75,7 @@ class Export:
     emit: Emit
     merge: Callable[[Any], Any] = merged
     write: Callable[..., None] = write_plainly
+    planted: str = ""
     _scratch: Path | None = field(default=None, init=False)
 
     def forms(self, asked: Sequence[str]) -> list[Exported]:
@@ -80,8 +84,12 @@ class Export:
         try:
             return [self._form(form) for form in forms]
         finally:
-            if self._scratch is not None:
-                shutil.rmtree(self._scratch, ignore_errors=True)
+            self.close()
+
+    def close(self) -> None:
+        """Remove what was made on the way."""
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _form(self, form: str) -> Exported:
         workspace, key = self.project.workspace, self._key(form)
@@ -103,18 +111,18 @@ class Export:
 
     def _key(self, form: str) -> str:
         recipe = self.project.recipe
-        asked = [form, recipe.proof.model_dump(mode="json"), recipe.data.system, recipe.name]
+        asked = [form, recipe.proof.model_dump(mode="json"), recipe.data.system, recipe.name, self.planted]
         return digest.of_json([EXPORT_VERSION, self.run.name, self.dataset.name, self.base.chat.digest, asked])
 
     def _made(self, form: str, key: str) -> tuple[Proof, Path]:
         """The form in a folder that is not kept yet, and what was measured of it."""
         wanted = self._wanted(form)
-        standing, options = self._standard, self.project.recipe.proof
+        standing, options = self.standard, self.project.recipe.proof
         check_form(wanted, standing.model.config)
         folder = self._room / form
         self.write(standing.model, wanted, folder=folder)
-        read = readable(folder, form, scratch=self._room / f"{form}-read", emit=self.emit)
-        problems = text_problems(self.base.chat, read, talks=self._talks(), only_eos=wanted.is_gguf)
+        read = readable(folder, form, scratch=self._room / f"{form}-read")
+        problems = text_problems(self.base.chat, read, talks=self.talks(), only_eos=wanted.is_gguf)
         model = open_form(read, form, device=self._device)
         measured = standing.reference.against(model)
         limit = limit_of(form, options, own_kl=standing.own.kl_mean)
@@ -185,7 +193,7 @@ class Export:
         return self._data.split(name)
 
     @cached_property
-    def _standard(self) -> Standard:
+    def standard(self) -> Standard:
         """The trained model measured and merged, once for all forms."""
         split, method = self._split, resolve.part("methods", self.project.recipe.method)
         encoded = [split.encoded(at) for at in range(min(len(split), self.project.recipe.proof.rows))]
@@ -207,9 +215,10 @@ class Export:
 
         return standard(exact, rows, scratch=self._room, merge=self.merge)
 
-    def _talks(self) -> list[Sequence[Message]]:
+    def talks(self, most: int = TALKS) -> list[Sequence[Message]]:
+        """Conversations of the first held-out rows."""
         split = self._split
-        return [split.row(at).messages for at in range(min(len(split), TALKS))]
+        return [split.row(at).messages for at in range(min(len(split), most))]
 
     def _score(self, form: str, model: Any, *, read: Path, name: str) -> tuple[str, Comparison | None]:
         """The answers' metric, the trained model as base and the form as tuned; nothing where none is asked for."""

@@ -31,6 +31,7 @@ from tunewright.evaluate.suite import Respondent
 from tunewright.models.find import find
 from tunewright.models.language_model import BULK, open_language_model
 from tunewright.models.load import load, resolve_device, resolve_numbers
+from tunewright.models.version import is_export
 from tunewright.recipe.files import BUILTIN, no_model
 from tunewright.recipe.recipe import EvaluateOptions, ModelOptions
 from tunewright.text.chat import load_chat
@@ -219,9 +220,10 @@ def named(suites: Sequence[str]) -> tuple[Any, ...]:
 
 
 def is_ours(path: Path) -> bool:
-    """True for a folder below runs/ or models/ of a workspace."""
+    """True for a folder below runs/ or models/ of a workspace; an export there is a model of its own."""
     folder = path.resolve()
-    return folder.parent.name in ("runs", "models") and (folder.parent.parent / "index").is_dir()
+    ours = folder.parent.name in ("runs", "models") and (folder.parent.parent / "index").is_dir()
+    return ours and not is_export(folder)
 
 
 def _local(target: str, workspace: Workspace, emit: Emit) -> Respondent:

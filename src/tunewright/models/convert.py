@@ -1,7 +1,6 @@
-"""GGUF to safetensors, as a process of its own: `python -m tunewright.models.convert FILE.gguf FOLDER [fp32]`.
+"""GGUF to safetensors, as a process of its own: `python -m tunewright.models.convert FILE.gguf FOLDER`.
 
-Transformers unpacks the blocks to float32; weights are rounded once to bf16, unless fp32 is asked for, and saved with
-config, tokenizer, template.
+Transformers unpacks the blocks to float32; weights are rounded once to bf16 and saved with config, tokenizer, template.
 Exit status 2: the file is the mistake, standard error is one sentence.
 """
 
@@ -30,7 +29,6 @@ QWEN2 = LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}")
 SPLITS = {"llama-bpe": LLAMA3, "llama3": LLAMA3, "qwen2": QWEN2, "deepseek-r1-qwen": QWEN2}
 DIGITS = frozenset({"smollm", "starcoder", "refact", "codeshell"})
 VOLATILE = frozenset({"_from_model_config", "_model_name_or_path", "_name_or_path", "transformers_version"})
-TYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
 PLAIN = frozenset({"gpt-2", "default", "phi-2", "olmo"})
 
 
@@ -89,19 +87,19 @@ def save_tokenizer(tokenizer: PreTrainedTokenizerBase, keys: dict[str, Any], *, 
     write_json(path, kept | ({"model_max_length": keys["context_length"]} if keys["context_length"] else {}))
 
 
-def dense(source: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel:
-    """A plain model with the weights of an unpacked one, which cannot be saved: it still says that it is quantised."""
+def dense(source: PreTrainedModel) -> PreTrainedModel:
+    """A bf16 model with the weights of an unpacked one, which cannot be saved: it still says that it is quantised."""
     config = source.config
     vars(config).pop("quantization_config", None)
-    model = AutoModelForCausalLM.from_config(config, dtype=dtype)
-    state = {name: tensor.to(dtype) for name, tensor in source.state_dict().items()}
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    state = {name: tensor.to(torch.bfloat16) for name, tensor in source.state_dict().items()}
     model.load_state_dict(state, strict=True)
     model.tie_weights()
     model.generation_config = source.generation_config
     return model
 
 
-def convert(gguf: Path, folder: Path, dtype: torch.dtype = torch.bfloat16) -> None:
+def convert(gguf: Path, folder: Path) -> None:
     """Write the model folder. Raises NotWanted when the file is damaged or of an unknown kind."""
     keys = read_keys(gguf)
     rule_of(keys)  # before the long work
@@ -117,7 +115,7 @@ def convert(gguf: Path, folder: Path, dtype: torch.dtype = torch.bfloat16) -> No
             reason = " ".join(str(error).split())[:200]
             raise NotWanted(f"Transformers cannot read this GGUF file: {reason}") from error
     save_tokenizer(tokenizer, keys, folder=folder)
-    dense(source, dtype).save_pretrained(folder)
+    dense(source).save_pretrained(folder)
     clean(folder / "config.json")
     clean(folder / "generation_config.json")
 
@@ -133,7 +131,7 @@ def main(arguments: list[str]) -> int:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        convert(Path(arguments[0]), Path(arguments[1]), TYPES[arguments[2] if len(arguments) > 2 else "bf16"])
+        convert(Path(arguments[0]), Path(arguments[1]))
     except NotWanted as error:
         sys.stderr.write(f"{error}\n")
         return NOT_WANTED

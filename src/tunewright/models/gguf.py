@@ -44,18 +44,8 @@ def converted(gguf: Path, workspace: Workspace, *, emit: Emit, tensors: str | No
     return target
 
 
-def unpacked(gguf: Path, folder: Path, *, emit: Emit) -> None:
-    """Write a folder with the very numbers of a GGUF file in float32, its settings, tokenizer and template.
-
-    Raises UserError for a file that is no usable GGUF, OutsideError when the conversion fails.
-    """
-    emit(Note(text=f"Reading {gguf.name} back (about 20 seconds)."))
-    with new_folder(folder) as temporary:
-        _run_child(gguf, temporary, "fp32")
-
-
-def _run_child(gguf: Path, folder: Path, *more: str) -> None:
-    command = [sys.executable, "-P", "-m", "tunewright.models.convert", str(gguf), str(folder), *more]
+def _run_child(gguf: Path, folder: Path) -> None:
+    command = [sys.executable, "-P", "-m", "tunewright.models.convert", str(gguf), str(folder)]
     quiet = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **quiet}, check=False)
     last = (done.stderr.strip().splitlines() or ["it left no message"])[-1]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -53,6 +54,14 @@ def adopt_model_version(workspace: Workspace, facts: Mapping[str, Any], *, folde
     target.parent.mkdir(parents=True, exist_ok=True)
     folder.rename(target)
     return version
+
+
+def is_export(folder: Path) -> bool:
+    """True for a folder that holds a form made from another model."""
+    try:
+        return bool(read_model_version(folder).form)
+    except (OSError, ValidationError):
+        return False
 
 
 def content_digest(folder: Path) -> str:

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 from gguf import GGUFReader
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, LlamaConfig, LlamaForCausalLM
 
+from tests.conftest import tiny_config
 from tests.models.export.trained import logits, numbers, save_plain
 from tests.models.test_lora_forms import base as random_qwen
 from tunewright.core.errors import UserError
-from tunewright.core.events import silent
 from tunewright.models.export.forms import FORMS, Wanted, check_form, open_form, readable, resolve_form, write_form
 from tunewright.models.export.gguf_file import turned
 from tunewright.models.export.gguf_text import check_tokenizer
@@ -43,7 +43,7 @@ def write(model: Any, form: str, chat: ChatFormat, folder: Path) -> tuple[Wanted
     wanted = Wanted(form, chat, "tiny", system="Be brief.", context_tokens=128)
     check_form(wanted, model.config)
     write_form(model, wanted, folder=folder / form)
-    return wanted, readable(folder / form, form, scratch=folder / f"{form}-read", emit=silent)
+    return wanted, readable(folder / form, form, scratch=folder / f"{form}-read")
 
 
 def apart(one: torch.Tensor, other: torch.Tensor) -> float:
@@ -108,6 +108,37 @@ def test_a_model_with_biases_and_a_head_of_its_own_comes_back_from_gguf(
     model, chat = load(folder, numbers=numbers("fp32"), device="cpu"), load_chat(folder)
     _, read = write(model, "gguf-f16", chat, tmp_path)
     assert apart(logits(open_form(read, "gguf-f16", device="cpu")), logits(model)) < 0.01
+
+
+LLAMA3 = {
+    "rope_type": "llama3",
+    "rope_theta": 500000.0,
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 64,
+}
+
+
+@pytest.mark.parametrize("rope", [LLAMA3, {"rope_type": "linear", "rope_theta": 10000.0, "factor": 4.0}])
+def test_scaled_rotary_positions_come_back(rope: dict[str, Any], tiny_tokenizer_folder: Path, tmp_path: Path) -> None:
+    torch.manual_seed(4)
+    config = LlamaConfig(**{**tiny_config(), "rope_parameters": rope, "attention_bias": True})
+    folder = save_plain(LlamaForCausalLM(config), tmp_path / "llama", tiny_tokenizer_folder)
+    model, chat = load(folder, numbers=numbers("fp32"), device="cpu"), load_chat(folder)
+    _, read = write(model, "gguf-f16", chat, tmp_path)
+    assert apart(logits(open_form(read, "gguf-f16", device="cpu")), logits(model)) < 0.01
+    plain = LlamaForCausalLM(LlamaConfig(**{**tiny_config(), "attention_bias": True}))
+    plain.load_state_dict(model.state_dict())
+    assert apart(logits(plain), logits(model)) > 0.1, "the scaling changes what is computed"
+
+
+def test_transformers_own_reader_finds_the_same_model(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """Another reader of the same file: names, turned rows and keys are not only what our own reader takes them for."""
+    model, chat = load(tiny_model_folder, numbers=numbers("fp32"), device="cpu"), load_chat(tiny_model_folder)
+    _, read = write(model, "gguf-q8_0", chat, tmp_path)
+    theirs = AutoModelForCausalLM.from_pretrained(tmp_path / "gguf-q8_0", gguf_file=GGUF, dtype=torch.float32)
+    assert apart(logits(theirs), logits(open_form(read, "gguf-q8_0", device="cpu"))) < 1e-6
 
 
 def test_a_gguf_file_says_what_llama_cpp_needs(tiny_model_folder: Path, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable
@@ -12,13 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from export_faults import (
+    change_the_template,
+    change_the_tokenizer,
+    lose_the_stop,
+    one_layer_left_out,
+    weaker,
+)
 
 from tests.models.export.trained import examples, numbers, opener, train_at_random
 from tunewright.core.nouns import Comparison
 from tunewright.core.ports import Encoded
 from tunewright.models.export.distance import few, reference
 from tunewright.models.export.forms import Wanted, open_form, write_form
-from tunewright.models.export.merge import merged
 from tunewright.models.export.proof import (
     Standard,
     distance_problems,
@@ -47,20 +52,6 @@ def exact(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="module")
 def right(exact: Callable[[], Any], tmp_path_factory: pytest.TempPathFactory) -> Standard:
     return standard(exact, examples(), scratch=tmp_path_factory.mktemp("scratch"))
-
-
-def weaker(model: Any) -> Any:
-    """The delta scaled by 0.9."""
-    for module in model.modules():
-        if hasattr(module, "lora_A"):
-            module.scaling["default"] *= 0.9
-    return merged(model)
-
-
-def one_layer_left_out(model: Any) -> Any:
-    layer = next(module for name, module in model.named_modules() if name.endswith("layers.1.mlp.down_proj"))
-    torch.nn.init.zeros_(layer.lora_B["default"].weight)
-    return merged(model)
 
 
 def test_a_right_merge_is_far_within_its_limit(right: Standard) -> None:
@@ -137,29 +128,6 @@ def folder(right: Standard, tiny_model_folder: Path, tmp_path: Path) -> Path:
     target = tmp_path / "merged"
     write_form(right.model, Wanted("merged-bf16", load_chat(tiny_model_folder), "tiny"), folder=target)
     return target
-
-
-def lose_the_stop(folder: Path) -> None:
-    for name in ("generation_config.json", "config.json", "tokenizer_config.json"):
-        path = folder / name
-        settings = json.loads(path.read_text())
-        if name == "tokenizer_config.json":
-            settings["eos_token"] = "<|endoftext|>"
-        else:
-            settings.pop("eos_token_id", None)
-        path.write_text(json.dumps(settings))
-
-
-def change_the_template(folder: Path) -> None:
-    path = folder / "chat_template.jinja"
-    path.write_text(path.read_text().replace("assistant\n", "assistant: "))
-
-
-def change_the_tokenizer(folder: Path) -> None:
-    path = folder / "tokenizer.json"
-    settings = json.loads(path.read_text())
-    settings["pre_tokenizer"]["add_prefix_space"] = True
-    path.write_text(json.dumps(settings))
 
 
 @pytest.mark.parametrize(

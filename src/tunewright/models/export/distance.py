@@ -49,7 +49,7 @@ class Reference:
             for block in range(0, len(scores_NV), BLOCK):
                 part = slice(block, block + BLOCK)
                 wanted_N, weights_N = (torch.from_numpy(each[part].copy()) for each in _wanted(row))
-                sums.add(first_NV[part], scores_NV[part].cpu(), wanted_N.long(), weights_N)
+                sums.add(first_NV[part], scores_NV[part].cpu(), wanted_N=wanted_N.long(), weights_N=weights_N)
         return sums.measured()
 
 
@@ -108,7 +108,7 @@ class _Sums:
     loss: float = 0.0
     weight: float = 0.0
 
-    def add(self, first_NV: Tensor, second_NV: Tensor, wanted_N: Tensor, weights_N: Tensor) -> None:
+    def add(self, first_NV: Tensor, second_NV: Tensor, *, wanted_N: Tensor, weights_N: Tensor) -> None:
         """One block; both in float64, for a KL of 1e-9 is measured with numbers that differ by 1e-5."""
         shared = min(first_NV.shape[1], second_NV.shape[1])
         first_NV, second_NV = (each[:, :shared].double().log_softmax(-1) for each in (first_NV, second_NV))

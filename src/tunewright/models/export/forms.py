@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from tunewright.core.events import Emit
 from tunewright.core.nouns import Device, Numbers, Precision
 from tunewright.models.export.gguf_file import TYPES as GGUF_TYPES
 from tunewright.models.export.gguf_file import check_architecture, write_gguf
+from tunewright.models.export.gguf_read import ROPE_FILE, divide_frequencies, unpack
 from tunewright.models.export.gguf_text import check_tokenizer
 from tunewright.models.export.int8 import int8_weights, write_int8
 from tunewright.models.export.modelfile import modelfile
 from tunewright.models.export.plain import TYPES, plain_weights, write_folder
-from tunewright.models.gguf import unpacked
 from tunewright.models.load import load
 from tunewright.models.version import GGUF
 from tunewright.text.chat import ChatFormat
@@ -70,13 +70,12 @@ def write_form(model: Any, wanted: Wanted, *, folder: Path) -> None:
         write_folder(model, plain_weights(model, dtype), chat=wanted.chat, folder=folder)
 
 
-def readable(folder: Path, form: str, *, scratch: Path, emit: Emit) -> Path:
-    """The folder to load a written form from: itself, or what Transformers' reader makes of a GGUF file alone."""
+def readable(folder: Path, form: str, *, scratch: Path) -> Path:
+    """The folder to load a written form from: itself, or what lies in a GGUF file and nowhere else."""
     if form not in GGUF_TYPES:
         return folder
-    target = scratch / "unpacked"
-    unpacked(folder / GGUF, target, emit=emit)
-    return target
+    unpack(folder / GGUF, scratch)
+    return scratch
 
 
 def numbers_of_form(form: str) -> Numbers:
@@ -89,7 +88,10 @@ def numbers_of_form(form: str) -> Numbers:
 
 def open_form(folder: Path, form: str, *, device: Device) -> Any:
     """The Transformers model of a written form's readable folder."""
-    return load(folder, numbers=numbers_of_form(form), device=device)
+    model = load(folder, numbers=numbers_of_form(form), device=device)
+    if (folder / ROPE_FILE).is_file():
+        divide_frequencies(model, json.loads((folder / ROPE_FILE).read_text(encoding="utf-8")))
+    return model
 
 
 def own_rounding(model: Any) -> Any:

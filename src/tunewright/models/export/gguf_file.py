@@ -45,7 +45,7 @@ def check_architecture(config: Any) -> None:
     if kind not in ARCHITECTURES:
         raise _unknown(f"its architecture is {kind}, and known are {', '.join(sorted(ARCHITECTURES))}")
     rope = _rope(config)
-    if rope.get("rope_type", "default") not in ("default", "linear"):
+    if rope.get("rope_type", "default") not in ("default", "linear", "llama3"):
         raise _unknown(f"its rotary positions are scaled by {rope['rope_type']}")
     if getattr(config, "sliding_window", None) and getattr(config, "use_sliding_window", True):
         raise _unknown("its layers see a window of the text only")
@@ -72,9 +72,11 @@ def write_gguf(model: Any, *, form: str, chat: ChatFormat, path: Path, name: str
         writer.add_quantization_version(2)
         rows = model.get_input_embeddings().weight.shape[0]
         write_text_keys(writer, chat, pre=pre, rows=rows)
+        if (factors := rope_factors(model)) is not None:
+            writer.add_tensor("rope_freqs.weight", factors, raw_dtype=GGMLQuantizationType.F32)
         for tensor, values in tensors_of(model, architecture):
             as_kind = kind_of(tensor, values, asked=kind)
-            writer.add_tensor(tensor, encoded(tensor, values, as_kind), raw_dtype=as_kind)
+            writer.add_tensor(tensor, encoded(tensor, values, kind=as_kind), raw_dtype=as_kind)
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
@@ -118,7 +120,7 @@ def tensors_of(model: Any, architecture: MODEL_ARCH) -> Iterator[tuple[str, NDAr
     config = model.config
     names = get_tensor_name_map(architecture, config.num_hidden_layers)
     for name, tensor in whole(model, {}).items():
-        if name.endswith("rotary_emb.inv_freq"):
+        if "rotary_emb." in name:
             continue
         known = names.get_name(name, try_suffixes=(".weight", ".bias"))
         if known is None:
@@ -129,6 +131,16 @@ def tensors_of(model: Any, architecture: MODEL_ARCH) -> Iterator[tuple[str, NDAr
         if architecture is MODEL_ARCH.LLAMA and ".k_proj." in name:
             values = turned(values, config.num_key_value_heads)
         yield known, values
+
+
+def rope_factors(model: Any) -> NDArray[np.float32] | None:
+    """What each rotary frequency is divided by (Llama 3.1 and later); None where the keys say all of it."""
+    rope = _rope(model.config)
+    if rope.get("rope_type") != "llama3":
+        return None
+    frequencies = model.base_model.rotary_emb.inv_freq.double().cpu().numpy()
+    plain = float(rope["rope_theta"]) ** -(np.arange(len(frequencies)) / len(frequencies))
+    return (plain / frequencies).astype(np.float32)
 
 
 def turned(values: NDArray[np.float32], heads: int) -> NDArray[np.float32]:
@@ -149,7 +161,7 @@ def kind_of(name: str, values: NDArray[np.float32], *, asked: GGMLQuantizationTy
     return asked
 
 
-def encoded(name: str, values: NDArray[np.float32], kind: GGMLQuantizationType) -> NDArray[Any]:
+def encoded(name: str, values: NDArray[np.float32], *, kind: GGMLQuantizationType) -> NDArray[Any]:
     """The bytes of one tensor. Raises UserError for numbers that f16, or the f16 scales of blocks, cannot hold."""
     if kind is GGMLQuantizationType.F32:
         return values

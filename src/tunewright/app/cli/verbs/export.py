@@ -40,7 +40,7 @@ def command(
     with 1.
     """
     with progress.watch(quiet=quiet) as emit:
-        project, run = found(path, sets, home)
+        project, run = found(path, sets, home=home)
         results = exporting.export(project, run, forms=forms, emit=emit)
     if as_json:
         out.document({"exports": [tables.document(each) for each in results]})
@@ -50,7 +50,7 @@ def command(
     refuse(results, as_json=as_json)
 
 
-def found(path: Path, sets: tuple[str, ...], home: Path | None) -> tuple[Any, Any]:
+def found(path: Path, sets: tuple[str, ...], *, home: Path | None) -> tuple[Any, Any]:
     """A project and its newest run, or those of a finished run's or model's folder."""
     if projects.is_recipe(path):
         project = projects.open_project(path, sets=sets, home=home)
