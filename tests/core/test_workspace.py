@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -107,4 +108,18 @@ def test_a_lock_names_its_holder_and_falls_with_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("number", "words"), [(13, "may not be written"), (20, "no folder can be made here")])
 def test_refusals_of_the_system_are_sentences(tmp_path: Path, number: int, words: str) -> None:
     with pytest.raises((OutsideError, UserError), match=words), workspace.outside_errors(tmp_path):
+        raise OSError(number, os.strerror(number))
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.ENOSPC, "disk is full"),
+        (errno.EFBIG, "file may not grow"),
+        (errno.EIO, "disk failed"),
+        (errno.EMFILE, "too many"),
+    ],
+)
+def test_what_the_disk_refuses_is_the_outside_worlds(number: int, said: str, tmp_path: Path) -> None:
+    with pytest.raises(OutsideError, match=said), workspace.outside_errors(tmp_path):
         raise OSError(number, os.strerror(number))

@@ -86,5 +86,6 @@ def test_a_step_that_says_another_number_is_a_bug() -> None:
 
 
 def test_a_wrong_order_is_an_error() -> None:
-    with pytest.raises(UserError, match="stands too late"):
+    told = r"step Halve \(before the split\) stands too late: behind Halve \(on training rows\)"
+    with pytest.raises(UserError, match=told):
         arrange(ROWS, [Halve("training_rows"), Halve("before_split")], options=SplitOptions(), work=Work(Ledger()))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.data.builders import row
 from tunewright.core.ports import Converted, Message, Row
 from tunewright.data.rows import content_key, make_row, prompt_key, side_key
@@ -50,3 +52,11 @@ def test_a_long_row_takes_no_more_memory_than_a_short_one(tmp_path: Path) -> Non
         }
     assert len(sizes) == 1
     assert sizes.pop() < 300
+
+
+def test_a_full_disk_leaves_no_shelf_behind(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"), Shelf(path) as shelf:
+        shelf.add(row("question"))
+    assert not path.is_symlink()

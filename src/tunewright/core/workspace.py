@@ -157,6 +157,17 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+_REFUSALS = {
+    errno.EFBIG: (
+        "a file may not grow so large here.",
+        "Raise the limit (ulimit -f), or choose another file system, and run the same command again.",
+    ),
+    errno.EIO: ("the disk failed to read or write.", "See what the system's log says, and run the same command again."),
+    errno.EMFILE: ("too many files are open in this process.", "Raise the limit (ulimit -n), and run again."),
+    errno.ENFILE: ("too many files are open on this machine.", "Close some programs, and run again."),
+}
+
+
 @contextmanager
 def outside_errors(path: Path) -> Generator[None]:
     """Turn the operating system's refusals about a path into one sentence."""
@@ -167,6 +178,9 @@ def outside_errors(path: Path) -> Generator[None]:
             raise OutsideError(
                 "the disk is full.", where=str(path), do="Free some space and run the same command again.", retry="safe"
             ) from error
+        if error.errno in _REFUSALS:
+            what, do = _REFUSALS[error.errno]
+            raise OutsideError(what, where=str(path), do=do, retry="safe") from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise OutsideError(
                 "this place may not be written.", where=str(path), do="Set TUNEWRIGHT_HOME to a folder of yours."

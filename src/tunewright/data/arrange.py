@@ -21,6 +21,7 @@ from tunewright.data.step import BatchStep, GlobalStep, batches, evenly
 from tunewright.recipe.recipe import SplitOptions
 
 PHASES = ("before_split", "split", "training_rows")
+_SAID = {"before_split": "before the split", "split": "the split", "training_rows": "on training rows"}
 CONFLICTING = "conflicting_labels"
 PROGRESS_ROWS = 10_000
 
@@ -80,13 +81,14 @@ def on_training(steps: Iterable[Step], rows: dict[str, list[Row]], *, work: Work
 
 def check_order(steps: Sequence[Step]) -> None:
     """Raise UserError when a step stands after one of a later phase."""
-    places = [PHASES.index(step.phase) for step in steps]
-    if places != sorted(places):
-        raise UserError(
-            "a data step stands too late.",
-            where="data.steps",
-            do="The order is: steps before the split, the split, steps on training rows.",
-        )
+    for before, step in itertools.pairwise(steps):
+        if PHASES.index(step.phase) < PHASES.index(before.phase):
+            late, early = name_of(step), name_of(before)
+            raise UserError(
+                f"the data step {late} ({_SAID[step.phase]}) stands too late: behind {early} ({_SAID[before.phase]}).",
+                where="data.steps",
+                do="The order is: steps before the split, the split, steps on training rows.",
+            )
 
 
 def in_phase(steps: Sequence[Step], phase: str) -> list[Step]:

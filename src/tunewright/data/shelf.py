@@ -119,8 +119,10 @@ class Shelf:
 
     def __exit__(self, *_error: type[BaseException] | BaseException | TracebackType | None) -> None:
         """Close and remove the file."""
-        self._file.close()
-        self._path.unlink(missing_ok=True)
+        try:
+            self._file.close()
+        finally:  # also where a full disk refuses the last rows
+            self._path.unlink(missing_ok=True)
 
 
 def wholes(rows: Iterable[Any]) -> Iterator[Row]:
