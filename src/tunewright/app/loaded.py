@@ -95,7 +95,7 @@ def models_of(project: Project, run: Run, *, base: Base) -> Loaded:
     Raises UserError when the base is not what the run was trained on.
     """
     check_base(run, base)
-    method = resolve.part("methods", project.recipe.method)
+    method = resolve.method(project.recipe)
     model = method.load(_plain(project, run, base=base), project.workspace.models / run.name)
     compiled = project.workspace.compiled
     tuned = _opened(model, base, compiled=compiled)

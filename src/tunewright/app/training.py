@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from tunewright.app import resolve
 from tunewright.app.loaded import Base
 from tunewright.app.project import Project
+from tunewright.app.teacher import Teacher, teacher_of
 from tunewright.app.tracking import run_to_track, tracked
 from tunewright.core.events import Emit, Note
 from tunewright.core.nouns import DatasetVersion, Run
-from tunewright.core.ports import HasOutputs
+from tunewright.core.ports import Encoded, HasOutputs
 from tunewright.data.dataset import open_dataset
 from tunewright.models.heads import WithHead
 from tunewright.models.start import start_digest, start_folder
@@ -55,12 +57,19 @@ def plan(project: Project, version: DatasetVersion, *, base: Base, emit: Emit) -
         emit(Note(text=f"{recipe.training.optimiser.type} needs no falling rate; training.schedule: auto is constant."))
     asked = recipe.model.start_from
     start = start_folder(asked, folder=project.folder, workspace=project.workspace) if asked else None
+    teacher = teacher_of(project, base=base, example=_first(project, version), emit=emit)
+    ground = Ground(project, version, base, start, teacher)
     measured = None
     if asks_for_measuring(recipe):
         draft = resolve_settings(recipe, parts, dataset=version, measured_tokens=LARGE_PASS)
-        measured = _measured(_inputs(project, version, base=base, settings=draft, start=start), parts, project, emit)
+        measured = _measured(ground.inputs(draft), parts, project, emit)
     settings = resolve_settings(recipe, parts, dataset=version, measured_tokens=measured)
-    return Training(_inputs(project, version, base=base, settings=settings, start=start), parts)
+    return Training(ground.inputs(settings), parts)
+
+
+def _first(project: Project, version: DatasetVersion) -> Callable[[], Encoded]:
+    """The first training example, when it is asked for."""
+    return lambda: open_dataset(project.workspace, version).split("train").encoded(0)
 
 
 def _parts(project: Project, version: DatasetVersion) -> TrainParts:
@@ -73,30 +82,43 @@ def _parts(project: Project, version: DatasetVersion) -> TrainParts:
     return parts._replace(method=WithHead(parts.method, outputs))
 
 
-def _inputs(
-    project: Project, version: DatasetVersion, *, base: Base, settings: Settings, start: Path | None
-) -> TrainInputs:
-    key = run_key(
-        project.recipe,
-        settings,
-        dataset=version,
-        base_digest=base.found.digest,
-        start_digest=start_digest(start) if start else "",
-    )
-    return TrainInputs(
-        recipe=project.recipe,
-        recipe_file=str(project.file),
-        dataset=open_dataset(project.workspace, version),
-        version=version,
-        base=base.found,
-        chat=base.chat,
-        settings=settings,
-        key=key,
-        clock=project.clock,
-        made_at=project.now(),
-        cache=project.workspace.cache,
-        start=start,
-    )
+@dataclass(frozen=True)
+class Ground:
+    """What a run stands on, before its settings are known."""
+
+    project: Project
+    version: DatasetVersion
+    base: Base
+    start: Path | None
+    teacher: Teacher | None
+
+    def inputs(self, settings: Settings) -> TrainInputs:
+        """What a run with these settings is made from."""
+        project, teacher = self.project, self.teacher
+        key = run_key(
+            project.recipe,
+            settings,
+            dataset=self.version,
+            base_digest=self.base.found.digest,
+            start_digest=start_digest(self.start) if self.start else "",
+            teacher_digest=teacher.found.digest if teacher else "",
+        )
+        return TrainInputs(
+            recipe=project.recipe,
+            recipe_file=str(project.file),
+            dataset=open_dataset(project.workspace, self.version),
+            version=self.version,
+            base=self.base.found,
+            chat=self.base.chat,
+            settings=settings,
+            key=key,
+            clock=project.clock,
+            made_at=project.now(),
+            cache=project.workspace.cache,
+            start=self.start,
+            teacher=teacher.open if teacher else None,
+            teacher_digest=teacher.found.digest if teacher else "",
+        )
 
 
 def _measured(inputs: TrainInputs, parts: TrainParts, project: Project, emit: Emit) -> int:

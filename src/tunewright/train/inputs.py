@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tunewright.core import digest
 from tunewright.core.nouns import DatasetVersion
@@ -18,7 +19,10 @@ from tunewright.train.settings import Settings
 
 @dataclass(frozen=True)
 class TrainInputs:
-    """What a run is made from. `start`: a folder with trained weights to go on from; `cache`: for what is measured."""
+    """What a run is made from. `start`: a folder with trained weights to go on from; `cache`: for what is measured.
+
+    `teacher`: opens the model that an objective learns from; `teacher_digest`: of its weights.
+    """
 
     recipe: Recipe
     recipe_file: str
@@ -32,6 +36,8 @@ class TrainInputs:
     made_at: str
     cache: Path
     start: Path | None = None
+    teacher: Callable[[], Any] | None = None
+    teacher_digest: str = ""
 
 
 def run_folder(workspace: Workspace, key: str) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -49,11 +49,13 @@ def set_up(inputs: TrainInputs, parts: TrainParts, *, world: World, emit: Emit =
     model = model_of(inputs, parts, example=splits["train"].encoded(0))
     masters = Masters(parts.method.trainable(model))
     measuring = Measuring(inputs, parts.objective, splits, world, emit)
-    measuring.by("base", model)
+    if inputs.teacher is not None:
+        measuring.by("teacher", inputs.teacher)
+    measuring.by("base", lambda: model)
     if inputs.start is not None:
         weights = start_weights(parts.method, model, folder=inputs.start, base_digest=inputs.base.digest)
         masters.load(weights)
-    measuring.by("start", model)
+    measuring.by("start", lambda: model)
     train, validation = splits["train"], splits.get("validation")
     optimiser = parts.optimiser.build(
         masters.weights, learning_rate=inputs.settings.learning_rate, rates=parts.method.rates(model)
@@ -78,7 +80,7 @@ class Measuring:
     world: World
     emit: Emit
 
-    def by(self, name: Literal["start", "base"], model: Any) -> None:
+    def by(self, name: Literal["start", "base", "teacher"], model: Callable[[], Any]) -> None:
         """Measure with a model where the objective wants it measured by that one; one rank does, the others wait."""
         if not isinstance(self.objective, Measures) or self.objective.measured_by != name:
             return
@@ -86,7 +88,7 @@ class Measuring:
             path = self._path(name, split)
             found = stored(path, examples=len(examples))
             if found is None and self.world.first:
-                measure(self.objective, model, examples, path=path, emit=self.emit)
+                measure(self.objective, model(), examples, path=path, emit=self.emit)
             self.world.wait()
             examples.measured = stored(path, examples=len(examples))
 
@@ -94,10 +96,9 @@ class Measuring:
         inputs = self.inputs
         start = start_digest(inputs.start) if inputs.start is not None and name == "start" else ""
         facts = [
-            inputs.recipe.objective.type,
-            inputs.recipe.objective.version,
+            inputs.recipe.objective.model_dump(mode="json"),
             inputs.recipe.method.model_dump(mode="json") if name == "start" else "",
-            inputs.base.digest,
+            inputs.teacher_digest if name == "teacher" else inputs.base.digest,
             start,
             inputs.version.name,
             split,

@@ -115,10 +115,17 @@ def _batch_size(training: TrainingOptions, dataset: DatasetVersion, *, budget: i
 
 
 def run_key(
-    recipe: Recipe, settings: Settings, *, dataset: DatasetVersion, base_digest: str, start_digest: str = ""
+    recipe: Recipe,
+    settings: Settings,
+    *,
+    dataset: DatasetVersion,
+    base_digest: str,
+    start_digest: str = "",
+    teacher_digest: str = "",
 ) -> str:
     """The key of a run: parents, options and versions; what has no effect on the weights is left out."""
     start = {"start": start_digest} if start_digest else {}
+    teacher = {"teacher": teacher_digest} if teacher_digest else {}
     return digest.of_json(
         {
             "loop": VERSION,
@@ -131,6 +138,7 @@ def run_key(
             "training": effective(recipe.training),
             "used": settings.used(),
             **start,
+            **teacher,
         }
     )
 
