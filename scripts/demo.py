@@ -27,7 +27,14 @@ LEAST_ACCURACY = 0.85
 REAL = 0.01
 """Largest p that we call a real gain: one chance in a hundred that there is none."""
 QUESTION = "Acute appendicitis with generalized peritonitis"
-SHORT = ("training.max_steps=3", "training.validation_rows=16", "evaluate.max_rows=12", "evaluate.base_prompts=[bare]")
+SHORT = (
+    "training.max_steps=3",
+    "training.validation_rows=16",
+    "evaluate.max_rows=12",
+    "evaluate.base_prompts=[bare]",
+    "gates=[]",
+)
+"""Three steps learn nothing, so nothing is asked of them."""
 FEW_SHOT = ("evaluate.base_prompts=[bare, labels_listed, examples]",)
 
 
