@@ -35,6 +35,7 @@ ORDER = (
     "run",
     "chat",
     "export",
+    "combine",
     "track",
     "doctor",
 )
