@@ -102,13 +102,12 @@ def write_rows(path: Path, rows: int) -> None:
 
 
 def watch(command: list[str], work: Path) -> int:
-    """Run a command; VmHWM summed over its process tree."""
+    """Run a command; VmHWM summed over all processes that it ever had, as if they had lived at one time."""
     with (work / "log").open("w+") as log:
         process = subprocess.Popen(command, cwd=work, env=dict(os.environ), stdout=log, stderr=log)
         peaks: dict[int, int] = {}
         while process.poll() is None:
-            for pid in tree(process.pid):
-                peaks[pid] = max(peaks.get(pid, 0), high_water(pid))
+            peaks |= high_waters(process.pid)
             time.sleep(0.1)
         if process.returncode:
             log.seek(0)
@@ -116,21 +115,29 @@ def watch(command: list[str], work: Path) -> int:
     return sum(peaks.values())
 
 
-def tree(pid: int) -> list[int]:
-    """A process and its descendants."""
+def high_waters(pid: int) -> dict[int, int]:
+    """VmHWM in bytes of a process and its descendants, by their numbers; none of one that is gone.
+
+    A child that has its parent's command line has not begun its own program yet: what is told of it are the parent's
+    pages, and to count them again would be wrong.
+    """
     try:
-        return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+        every = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     except psutil.NoSuchProcess:
-        return []
-
-
-def high_water(pid: int) -> int:
-    """VmHWM in bytes; 0 for a process that is gone."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
+        return {}
+    found: dict[int, int] = {}
+    for each in every:
+        try:
+            parent = each.parent()
+            if each.pid != pid and parent is not None and parent.cmdline() == each.cmdline():
+                continue
+            lines = Path(f"/proc/{each.pid}/status").read_text(encoding="ascii", errors="replace").splitlines()
+        except (OSError, psutil.Error):
+            continue
+        for line in lines:
+            if line.startswith("VmHWM:"):
+                found[each.pid] = int(line.split()[1]) * 1024
+    return found
 
 
 if __name__ == "__main__":
