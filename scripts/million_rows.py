@@ -72,12 +72,13 @@ def measure(rows: int) -> dict[str, float]:
         write_rows(work / "few.jsonl", 10)  # first, unmeasured: converts the built-in model where nobody did
         watch([*command, "--set", "data.train=few.jsonl"], work)
         began, used = time.perf_counter(), cpu_s()
-        peak = watch(command, work)
+        peak, own = watch(command, work)
         seconds, used = time.perf_counter() - began, cpu_s() - used
     speed = f"{rows / seconds:,.0f} rows/s, {used:.1f} s of processor time"
-    print(f"{rows:,} rows: {speed}, peak {peak / 1e9:.2f} GB", file=sys.stderr, flush=True)
+    memory = f"peak {peak / 1e9:.2f} GB ({own / 1e9:.2f} GB in the first process)"
+    print(f"{rows:,} rows: {speed}, {memory}", file=sys.stderr, flush=True)
     took = {"seconds": round(seconds, 1), "cpu_s": round(used, 1), "rows_per_s": round(rows / seconds)}
-    return {"rows": rows, **took, "peak_bytes": peak}
+    return {"rows": rows, **took, "peak_bytes": peak, "first_process_bytes": own}
 
 
 def cpu_s() -> float:
@@ -101,8 +102,8 @@ def write_rows(path: Path, rows: int) -> None:
             file.write(json.dumps({"messages": turns}) + "\n")
 
 
-def watch(command: list[str], work: Path) -> int:
-    """Run a command; VmHWM summed over all processes that it ever had, as if they had lived at one time."""
+def watch(command: list[str], work: Path) -> tuple[int, int]:
+    """Run a command; VmHWM summed over all processes it ever had, as if they had lived at one time; and its own."""
     with (work / "log").open("w+") as log:
         process = subprocess.Popen(command, cwd=work, env=dict(os.environ), stdout=log, stderr=log)
         peaks: dict[int, int] = {}
@@ -112,7 +113,7 @@ def watch(command: list[str], work: Path) -> int:
         if process.returncode:
             log.seek(0)
             raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{log.read()[-2000:]}")
-    return sum(peaks.values())
+    return sum(peaks.values()), peaks[process.pid]
 
 
 def high_waters(pid: int) -> dict[int, int]:
