@@ -86,6 +86,7 @@ def test_leaves_alone(text: str) -> None:
 
 def test_a_value_has_one_kind_also_when_that_kind_is_not_asked_for() -> None:
     assert found("4111 1111 1111 1111", "phone") == []
+    assert found("the letter U+0043 88436, and u+0043 99201 twice", "phone") == []
     assert [kind for kind, _value in found(SOME)] == ["email", "card", "iban", "ssn", "phone", "ip"]
 
 

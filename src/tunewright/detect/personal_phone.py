@@ -17,7 +17,8 @@ REGIONS = ("US", "GB", "DE", "FR", "ES")
 BEFORE, AFTER = 40, 12
 MOST_DIGITS = 15
 _RUN = re.compile(
-    r"(?<![\w@#=/&?.,-])(?:\+|\()?\(?\d(?:[ \t./()-]{0,3}\d)*(?:[ ,]{0,2}(?:x|ext\.? ?|extension )\d{1,6})?(?![\w@])"
+    r"(?<![\w@#=/&?.,-])(?<![Uu]\+)"  # U+0043 is a character
+    r"(?:\+|\()?\(?\d(?:[ \t./()-]{0,3}\d)*(?:[ ,]{0,2}(?:x|ext\.? ?|extension )\d{1,6})?(?![\w@])"
 )
 _EXTENSION = re.compile(r"[ ,]{0,2}(?:x|ext\.? ?|extension )\d{1,6}$")
 _BARE = re.compile(r"1?[2-9]\d\d[2-9]\d{6}|0[1-9]\d{8,9}")
