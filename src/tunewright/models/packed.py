@@ -178,7 +178,7 @@ def packed_attention(
         raise ValueError("packed attention knows no dropout, no soft cap and no window shorter than an example")
     scale = scaling if scaling is not None else query.shape[-1] ** -0.5
     if prefix is not None:
-        key, value = prefix.put(module, key, value)
+        key, value = prefix.put(module, (key, value))
     query_HTD, key_KTD, value_KTD = query[0], key[0], value[0]
     if not segments.long:
         out_HTD = _Packed.apply(query_HTD, key_KTD, value_KTD, segments.groups, scale)
@@ -325,7 +325,7 @@ def _probabilities(q: Tensor, k: Tensor, group: Group, scale: float) -> Tensor:
 class Prefix(Protocol):
     """Trained keys and values that stand in place of those of the first tokens of a pack."""
 
-    def put(self, module: torch.nn.Module, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    def put(self, module: torch.nn.Module, heads: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """Keys and values [1, K, T, D] of a layer's attention, those of the virtual tokens put in."""
         ...
 

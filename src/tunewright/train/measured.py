@@ -69,7 +69,7 @@ def stored(path: Path, *, examples: int) -> Measured | None:
     return found if len(found) == examples else None
 
 
-def measure(objective: Measures, model: Any, examples: Indexed, *, path: Path, emit: Emit) -> Measured:
+def measure(objective: Measures, model: Any, *, examples: Indexed, path: Path, emit: Emit) -> Measured:
     """Compute what an objective needs of every example, and keep it in a file.
 
     The model is left as it was found. Raises OutsideError where a number is NaN or infinite.

@@ -67,7 +67,7 @@ def weight_sum(examples: Sequence[Encoded]) -> dict[str, float]:
     return {TERM: sum(weight_of(example) for example in examples)}
 
 
-def beside(batch: PackedBatch, name: str, like: Tensor) -> Tensor:
+def beside(batch: PackedBatch, name: str, *, like: Tensor) -> Tensor:
     """What stands beside the examples of a pack under a name, one behind the other."""
     values = np.concatenate([example.beside[name] for example in batch.examples])
     return torch.from_numpy(values).to(like.device, like.dtype)
@@ -88,7 +88,7 @@ class Compared(NamedTuple):
     rejected: Tensor
 
 
-def term(losses_E: Tensor, compared: Compared, weights_E: Tensor, *, coefficient: float = 1.0) -> Term:
+def term(losses_E: Tensor, compared: Compared, *, weights_E: Tensor, coefficient: float = 1.0) -> Term:
     """A weighted sum of losses, with how often and how far winners are preferred."""
     values = [(compared.margin > 0).to(losses_E.dtype), *compared]
     sums = [float((weights_E * value.detach()).sum()) for value in values]

@@ -88,7 +88,7 @@ class Measuring:
             path = self._path(name, split)
             found = stored(path, examples=len(examples))
             if found is None and self.world.first:
-                measure(self.objective, model(), examples, path=path, emit=self.emit)
+                measure(self.objective, model(), examples=examples, path=path, emit=self.emit)
             self.world.wait()
             examples.measured = stored(path, examples=len(examples))
 

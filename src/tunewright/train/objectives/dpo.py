@@ -44,11 +44,11 @@ class Work:
     def terms(self, model: Any, batch: PackedBatch) -> dict[str, Term]:
         """-log sigmoid(beta * ((log p(w) - log r(w)) - (log p(l) - log r(l)))) of each pair, as a sum."""
         scores = pairs.scores(model, batch)
-        ratios = scores.answers.sums - pairs.beside(batch, pairs.REFERENCE, scores.answers.sums)
+        ratios = scores.answers.sums - pairs.beside(batch, pairs.REFERENCE, like=scores.answers.sums)
         found = pairs.compared(self.options.beta * ratios)
         noise = self.options.label_smoothing
         losses = -(1 - noise) * logsigmoid(found.margin) - noise * logsigmoid(-found.margin)
-        terms = {pairs.TERM: pairs.term(losses, found, pairs.weights(batch, losses))}
+        terms = {pairs.TERM: pairs.term(losses, found, weights_E=pairs.weights(batch, losses))}
         if self.options.likelihood:
             terms[LIKELIHOOD] = Term(scores.winners_nats, self.options.likelihood)
         return terms

@@ -41,7 +41,7 @@ class Work:
     def terms(self, model: Any, batch: PackedBatch) -> dict[str, Term]:
         """(margin - 1 / (2 beta)) squared of each pair, as a sum."""
         found = pairs.answers(model, batch)
-        ratios = (found.sums - pairs.beside(batch, pairs.REFERENCE, found.sums)) / found.tokens
+        ratios = (found.sums - pairs.beside(batch, pairs.REFERENCE, like=found.sums)) / found.tokens
         compared = pairs.compared(ratios)
         losses = (compared.margin - 1 / (2 * self.options.beta)) ** 2
-        return {pairs.TERM: pairs.term(losses, compared, pairs.weights(batch, losses))}
+        return {pairs.TERM: pairs.term(losses, compared, weights_E=pairs.weights(batch, losses))}

@@ -35,7 +35,7 @@ class Work:
         means = pairs.answers(model, batch).means
         found = pairs.compared(_log_odds(means))
         weights = pairs.weights(batch, means)
-        odds = pairs.term(-logsigmoid(found.margin), found, weights, coefficient=self.options.beta)
+        odds = pairs.term(-logsigmoid(found.margin), found, weights_E=weights, coefficient=self.options.beta)
         return {LIKELIHOOD: Term(-(weights * means[0::2]).sum()), pairs.TERM: odds}
 
 

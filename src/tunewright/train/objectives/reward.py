@@ -45,7 +45,7 @@ class Work:
         margins = torch.tensor([each.margin or 0.0 for each in batch.examples]).to(found.margin)
         losses = -logsigmoid(found.margin - self.options.margin * margins)
         weights = pairs.weights(batch, losses)
-        terms = {pairs.TERM: pairs.term(losses, found, weights)}
+        terms = {pairs.TERM: pairs.term(losses, found, weights_E=weights)}
         if self.options.centre:
             pull = (weights * (found.chosen + found.rejected) ** 2).sum()
             terms[CENTRE] = Term(pull, self.options.centre)

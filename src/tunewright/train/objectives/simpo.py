@@ -29,4 +29,4 @@ class Work:
         """-log sigmoid(beta * (mean log p(w) - mean log p(l)) - gamma) of each pair, as a sum."""
         found = pairs.compared(self.options.beta * pairs.answers(model, batch).means)
         losses = -logsigmoid(found.margin - self.options.gamma)
-        return {pairs.TERM: pairs.term(losses, found, pairs.weights(batch, losses))}
+        return {pairs.TERM: pairs.term(losses, found, weights_E=pairs.weights(batch, losses))}
