@@ -26,9 +26,13 @@ HEAD = "name: task\ndata: rows.jsonl\nmodel: {name: a/b, weights: nf4}\n"
             "name: task\ndata: rows.jsonl\nmodel: a/b\npreset: [qlora, pissa]\n",
             "preset pissa: method.init: PiSSA cannot begin over nf4 weights",
         ),
+        (
+            "name: task\ndata: rows.jsonl\nmodel: {name: a/b, under: c}\nmethod: {type: full}\n",
+            "recipe.yaml:4: method.type: full changes the model's own weights, so that an adapter under it",
+        ),
     ],
 )
-def test_what_quantised_weights_cannot_do_is_said(tmp_path: Path, text: str, sentence: str) -> None:
+def test_what_cannot_stand_together_is_said(tmp_path: Path, text: str, sentence: str) -> None:
     path = write(tmp_path, text)
     assert not surely_good(read_draft(path))
     with pytest.raises(UserError) as caught:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from tunewright.core.nouns import Run
 from tunewright.models.find import FoundModel, find
 from tunewright.models.language_model import BULK, open_language_model
 from tunewright.models.load import load, resolve_device
+from tunewright.models.start import start_digest, start_folder
 from tunewright.models.vocabulary import resize
 from tunewright.text.chat import ChatFormat, load_chat
 from tunewright.train.settings import numbers_of
@@ -25,10 +26,15 @@ from tunewright.train.settings import numbers_of
 
 @dataclass(frozen=True)
 class Base:
-    """Where the base model lies, and how it writes conversations."""
+    """Where the base model lies, and how it writes conversations.
+
+    `under`: the folder of an adapter that stays under what trains; the digest of `found` is then that of both, because
+    what trains over them fits nothing else.
+    """
 
     found: FoundModel
     chat: ChatFormat
+    under: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,10 @@ def base_of(project: Project, emit: Emit) -> Base:
     chat = load_chat(
         found.path, template=asked.template, added_tokens=asked.added_tokens, base=project.folder, fallback=fallback
     )
-    return Base(found, chat)
+    if asked.under is None:
+        return Base(found, chat)
+    under = start_folder(asked.under, folder=project.folder, workspace=project.workspace, where="model.under")
+    return Base(replace(found, digest=digest.of_json([found.digest, start_digest(under)])), chat, under)
 
 
 def base_model(project: Project, base: Base) -> Callable[[], LanguageModel]:

@@ -15,6 +15,7 @@ from tunewright.data.prepare import DataParts
 from tunewright.data.rows import SPLITS
 from tunewright.evaluate.suite import scorers_of
 from tunewright.models.heads import WithHead
+from tunewright.models.over import OverAdapter
 from tunewright.recipe import remote
 from tunewright.recipe.recipe import DataOptions, Recipe
 from tunewright.recipe.scalars import read_scalar
@@ -57,8 +58,10 @@ def train_parts(recipe: Recipe) -> TrainParts:
 
 
 def method(recipe: Recipe) -> Method:
-    """The method of a recipe, for use; with the head that its objective trains."""
+    """The method of a recipe, for use; with what lies under it, and the head that its objective trains."""
     objective, found = part("objectives", recipe.objective), part("methods", recipe.method)
+    if recipe.model.under is not None:
+        found = OverAdapter(found, None)
     return WithHead(found, objective.outputs(())) if isinstance(objective, HasOutputs) else found
 
 

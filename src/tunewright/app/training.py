@@ -17,6 +17,7 @@ from tunewright.core.nouns import DatasetVersion, Run
 from tunewright.core.ports import Encoded, HasOutputs
 from tunewright.data.dataset import open_dataset
 from tunewright.models.heads import WithHead
+from tunewright.models.over import OverAdapter
 from tunewright.models.start import start_digest, start_folder
 from tunewright.train.inputs import TrainInputs
 from tunewright.train.measure import measure, measuring_key, stored
@@ -51,7 +52,7 @@ def rank() -> int:
 
 def plan(project: Project, version: DatasetVersion, *, base: Base, emit: Emit) -> Training:
     """Resolve everything that is `auto`, measuring where that is asked for, and name the run."""
-    recipe, parts = project.recipe, _parts(project, version)
+    recipe, parts = project.recipe, _parts(project, version, base=base)
     schedule = recipe.training.schedule
     if parts.optimiser.schedule == "constant" and schedule != "auto" and schedule.type != "constant":
         emit(Note(text=f"{recipe.training.optimiser.type} needs no falling rate; training.schedule: auto is constant."))
@@ -72,9 +73,11 @@ def _first(project: Project, version: DatasetVersion) -> Callable[[], Encoded]:
     return lambda: open_dataset(project.workspace, version).split("train").encoded(0)
 
 
-def _parts(project: Project, version: DatasetVersion) -> TrainParts:
-    """The parts of a recipe; where the objective has a head, the method trains it, too."""
+def _parts(project: Project, version: DatasetVersion, *, base: Base) -> TrainParts:
+    """The parts of a recipe; where the objective has a head, the method trains it, too; an adapter may lie under it."""
     parts = resolve.train_parts(project.recipe)
+    if base.under is not None:
+        parts = parts._replace(method=OverAdapter(parts.method, base.under))
     if not isinstance(parts.objective, HasOutputs):
         return parts
     train = open_dataset(project.workspace, version).split("train")

@@ -18,8 +18,12 @@ from tunewright.models.adapter_config import ADAPTER_CONFIG
 from tunewright.models.bottleneck import KIND, BottleneckModel
 from tunewright.models.bottleneck_files import is_bottleneck, read_adapter
 from tunewright.models.config import read_json
+from tunewright.models.forward import causal_lm
 from tunewright.models.ia3 import whole_factors
 from tunewright.models.tensors import read_weights
+from tunewright.models.under import FILE as UNDER_FILE
+from tunewright.models.under import KIND as STACK
+from tunewright.models.under import UNDER, Under, under_of
 
 REFUSALS = (ValueError, RuntimeError, OSError, KeyError, TypeError, SafetensorError)
 """What PEFT raises for an adapter that does not fit."""
@@ -47,11 +51,15 @@ def coats(model: Any) -> list[Adapted]:
     """The coats of a model, the outermost first; empty for a model without adapters."""
     if isinstance(model, BottleneckModel):
         return [cast("Adapted", model), *coats(model.model)]
-    return [cast("Adapted", model)] if isinstance(model, PeftModel) else []
+    under = under_of(causal_lm(model)) if model is not None else None
+    outer = [cast("Adapted", model)] if isinstance(model, PeftModel) else []
+    return [*outer, under] if under is not None else outer
 
 
 def names_in(coat: Adapted) -> tuple[str, ...]:
     """Names of the adapters of a coat."""
+    if isinstance(coat, Under):
+        return (UNDER,)
     return tuple(sorted(coat.adapters if isinstance(coat, BottleneckModel) else cast("Any", coat).peft_config))
 
 
@@ -61,6 +69,8 @@ def kinds_in(model: Any) -> set[str]:
     for coat in coats(model):
         if isinstance(coat, BottleneckModel):
             found.add(KIND)
+        elif isinstance(coat, Under):
+            found.add(STACK)
         else:
             kinds = [config.peft_type for config in cast("Any", coat).peft_config.values()]
             found |= {str(getattr(kind, "value", kind)) for kind in kinds}
@@ -85,12 +95,15 @@ class Wardrobe:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every adapter, sorted."""
-        return tuple(sorted(name for coat in coats(self.model) for name in names_in(coat)))
+        """Every adapter that can be used by its name, sorted."""
+        found = (coat for coat in coats(self.model) if not isinstance(coat, Under))
+        return tuple(sorted(name for coat in found for name in names_in(coat)))
 
     @contextmanager
     def wearing(self, name: str) -> Iterator[None]:
         """In the block one adapter alone is in use; "": those that the model was opened with, `BASE`: none."""
+        if name in self._own.values():
+            name = ""
         with ExitStack() as stack:
             for coat in coats(self.model):
                 wanted = self._own.get(id(coat), "") if name == "" else name
@@ -106,6 +119,12 @@ class Wardrobe:
         """Take in an adapter. Raises UserError, with nothing taken in, when it does not fit or is spoilt."""
         if not name or name == BASE or name in self.names:
             raise UserError(f"an adapter cannot be called {name!r} here.", do="Choose a name that is not in use.")
+        if (folder / UNDER_FILE).is_file():
+            raise UserError(
+                "this adapter is refused: it was trained over another one, which lies beside it.",
+                where=str(folder),
+                do="Open it as a model of its own.",
+            )
         if is_bottleneck(folder):
             self._load_bottleneck(name, folder)
         else:

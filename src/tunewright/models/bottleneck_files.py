@@ -7,13 +7,14 @@ from typing import Any
 
 import torch
 from pydantic import ValidationError
+from safetensors.torch import load_file
 from torch import Tensor
 
 from tunewright.core.errors import UserError
 from tunewright.core.workspace import write_text
 from tunewright.models.bottleneck import Adapter, BottleneckModel, Form
 from tunewright.models.config import read_json
-from tunewright.models.tensors import read_weights, write_weights
+from tunewright.models.tensors import write_weights
 from tunewright.models.weights import tensors_of
 
 CONFIG = "bottleneck_config.json"
@@ -52,7 +53,7 @@ def read_adapter(wrapped: BottleneckModel, name: str, *, folder: Path) -> Adapte
     """
     form = read_form(folder)
     _check_header(folder, form)
-    weights = read_weights(folder)
+    weights = load_file(folder / WEIGHTS)
     spoilt = next((key for key, tensor in weights.items() if not _fits(tensor, wrapped.dtype)), None)
     if spoilt is not None:
         raise _refused(folder, f"{spoilt} holds NaN or infinity", "Train it again; its run diverged.")

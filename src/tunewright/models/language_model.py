@@ -32,6 +32,7 @@ from tunewright.models.llama.anatomy import Foreign, anatomy_of
 from tunewright.models.llama.batching import Limits
 from tunewright.models.llama.language_model import LlamaLanguageModel, Shared
 from tunewright.models.score import log_probabilities, score
+from tunewright.models.under import KIND as STACK
 from tunewright.models.wording import Decode
 
 CHECK_TOKENS = 24
@@ -79,7 +80,10 @@ def open_language_model(
 
 def _check_adapters(model: Any) -> None:
     """Raise Foreign for adapters that our forward does not compute."""
-    if strange := sorted(kinds_in(model) - {"LORA"}):
+    kinds = kinds_in(model)
+    if STACK in kinds:
+        raise Foreign("an adapter lies under another")
+    if strange := sorted(kinds - {"LORA"}):
         raise Foreign(f"the adapter is of the kind {strange[0]}")
     if sum(len(names_in(coat)) for coat in coats(model)) > 1:
         raise Foreign("the model holds several adapters")
@@ -186,7 +190,7 @@ class TransformersLanguageModel:
 
     def without_adapter(self) -> TransformersLanguageModel:
         """The same weights with every adapter off during calls; for a model without one, the model itself."""
-        return self._view(BASE) if self.adapters else self
+        return self._view(BASE) if coats(self.model) else self
 
     def _view(self, name: str) -> TransformersLanguageModel:
         view = TransformersLanguageModel(

@@ -25,8 +25,8 @@ WHERE = "model.start_from"
 WHAT_SERVES = "Give the folder of an adapter, a model, a run that ended, or a checkpoint."
 
 
-def start_folder(path: str, *, folder: Path, workspace: Workspace) -> Path:
-    """The folder with the weights that `model.start_from` names, relative to `folder` or to the workspace.
+def start_folder(path: str, *, folder: Path, workspace: Workspace, where: str = WHERE) -> Path:
+    """The folder with the weights that a key such as `model.start_from` names, relative to `folder` or the workspace.
 
     A run stands for its model, a checkpoint for the weights in it. Raises UserError when there is nothing, no weights,
     pickle, or a damaged file.
@@ -34,7 +34,7 @@ def start_folder(path: str, *, folder: Path, workspace: Workspace) -> Path:
     places = (folder / Path(path).expanduser(), workspace.home / path, workspace.models / path)
     place = next((each.resolve() for each in places if each.is_dir()), None)
     if place is None:
-        raise UserError(f'there is no folder "{path}" (seen from {folder}).', where=WHERE, do=WHAT_SERVES)
+        raise UserError(f'there is no folder "{path}" (seen from {folder}).', where=where, do=WHAT_SERVES)
     if (place / "state.json").is_file():
         place = place / "model"
     elif (place / "recipe.json").is_file():

@@ -21,10 +21,13 @@ def problems(draft: Draft) -> Iterator[Problem]:
     weights = below(draft.plain.get("model"), "weights")
     method: Any = draft.plain.get("method")
     block = mapping(method) or {"type": method}
+    place: Path = ("method", "type") if mapping(method) else ("method",)
+    if below(draft.plain.get("model"), "under") is not None and block.get("type") in CHANGES_BASE:
+        what = f"{block['type']} changes the model's own weights, so that an adapter under it would not stay as it is."
+        yield Problem(what, draft.where(place), "Choose method: lora, bottleneck or ia3.")
     if weights not in QUANTISED:
         return
     if block.get("type") in CHANGES_BASE:
-        place: Path = ("method", "type") if mapping(method) else ("method",)
         what = f"{block['type']} cannot train {weights} weights: a step is smaller than the distance of two values."
         yield Problem(what, draft.where(place), "Choose method: lora, or model.weights: bf16 or fp32.")
     if block.get("init") == "pissa":

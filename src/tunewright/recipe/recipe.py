@@ -67,6 +67,12 @@ class ModelOptions(Options):
         why="none: a fresh start; the method and its shape must be those of the folder",
         min_length=1,
     )
+    under: str | None = option(
+        None,
+        "A LoRA adapter that stays as it is under the one that trains: a folder, as in `start_from`.",
+        why="none: what trains lies over the base itself",
+        min_length=1,
+    )
 
     @model_validator(mode="after")
     def _numbers_agree(self) -> ModelOptions:
