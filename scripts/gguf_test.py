@@ -105,10 +105,11 @@ def serving(file: Path) -> Iterator[Server]:
 
 
 def distribution(server: Server, prompt: Sequence[int]) -> dict[int, float]:
-    """Log-probability of every token after a prompt, by id."""
+    """Log-probability of every token after a prompt, by id; empty where the likeliest ends the answer."""
     body = {"prompt": list(prompt), "n_predict": 1, "n_probs": TOKENS, "temperature": -1.0, "cache_prompt": False}
     answer = server.ask("/completion", body)
-    return {each["id"]: each["logprob"] for each in answer["completion_probabilities"][0]["top_logprobs"]}
+    found = answer.get("completion_probabilities") or [{"top_logprobs": []}]
+    return {each["id"]: each["logprob"] for each in found[0]["top_logprobs"]}
 
 
 def kl(trained: np.ndarray[Any, Any], found: dict[int, float]) -> float:
@@ -127,7 +128,8 @@ def compare(
     texts = [chat.render(talk, generation=True) for talk in talks]
     tokens = [server.ask("/tokenize", {"content": text, "add_special": True, "parse_special": True}) for text in texts]
     rendered = [server.ask("/apply-template", {"messages": list(talk)})["prompt"] for talk in talks]
-    apart = [kl(row, distribution(server, prompt)) for row, prompt in zip(scores, prompts, strict=True)]
+    given = [distribution(server, prompt) for prompt in prompts]
+    apart = [kl(row, each) for row, each in zip(scores, given, strict=True) if each]
     said = [
         server.ask("/v1/chat/completions", {"messages": list(talk), "max_tokens": LONGEST, "temperature": 0})
         for talk in talks

@@ -152,5 +152,11 @@ def test_a_recipe_that_trained_nothing_and_one_without_held_out_rows_are_told(
     sets = ["data.split.test=0", "data.split.validation=0"]
     project = open_project(trained.project.file, sets=sets, home=trained.project.workspace.home)
     run = flow.train(project, silent)
+    folder = project.workspace.models / run.name
+    (folder / "head").mkdir()
+    (folder / "head" / "head.json").write_text("{}")
+    with pytest.raises(UserError, match="this model answers with a head"):
+        exporting.export(project, run, forms=["merged"], emit=silent)
+    (folder / "head" / "head.json").unlink()
     with pytest.raises(UserError, match=r"data\.split: there are no held-out rows to prove an export on"):
         exporting.export(project, run, forms=["merged"], emit=silent)

@@ -29,7 +29,7 @@ from tunewright.models.export.distance import few
 from tunewright.models.export.exact import exact_base
 from tunewright.models.export.forms import Wanted, check_form, numbers_of_form, open_form, readable, resolve_form
 from tunewright.models.export.forms import write_form as write_plainly
-from tunewright.models.export.merge import check_mergeable, merged
+from tunewright.models.export.merge import check_mergeable, check_without_head, merged
 from tunewright.models.export.proof import (
     Standard,
     distance_problems,
@@ -195,9 +195,15 @@ class Export:
     @cached_property
     def standard(self) -> Standard:
         """The trained model measured and merged, once for all forms."""
-        split, method = self._split, resolve.part("methods", self.project.recipe.method)
+        split, method = self._split, resolve.method(self.project.recipe)
         encoded = [split.encoded(at) for at in range(min(len(split), self.project.recipe.proof.rows))]
         rows = few(encoded, positions=MOST_POSITIONS)
+        if not rows:
+            raise UserError(
+                f"the {split.name} rows hold no answers to prove an export on.",
+                where="data",
+                do="Give held-out rows with answers.",
+            )
         self.emit(Note(text=f"Comparing on {len(rows)} {split.name} rows."))
 
         def exact() -> Any:
@@ -251,6 +257,7 @@ class Export:
 
 def export(project: Project, run: Run, *, forms: Sequence[str], emit: Emit) -> list[Exported]:
     """Every asked form of a run's model. Raises UserError for a model or method that cannot take one of them."""
+    check_without_head(project.workspace.models / run.name)
     base = base_of(project, emit)
     check_base(run, base)
     return Export(project, run, base, flow.dataset_of(project, run, emit=emit), emit).forms(forms)

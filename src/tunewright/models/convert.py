@@ -20,6 +20,7 @@ from transformers.utils import logging
 
 from tunewright.core.workspace import write_json
 from tunewright.models.gguf import NOT_WANTED
+from tunewright.models.gguf_rope import FACTORS, rope_parameters
 
 LLAMA3 = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
@@ -58,11 +59,21 @@ def read_keys(gguf: Path) -> dict[str, Any]:
     wanted = ("general.architecture", "tokenizer.ggml.model", "tokenizer.ggml.pre", "tokenizer.chat_template")
     try:
         reader = GGUFReader(gguf)
-        keys = {name: reader.fields[name].contents() for name in wanted if name in reader.fields}
+        keys = {name: reader.fields[name].contents() for name in reader.fields if name in wanted or ".rope." in name}
+        factors = next((tensor.data for tensor in reader.tensors if tensor.name == FACTORS), None)
         context = reader.fields.get(f"{keys.get('general.architecture')}.context_length")
     except (ValueError, IndexError, KeyError, OSError) as error:
         raise NotWanted("the GGUF file is damaged or cut short.") from error
-    return {**keys, "context_length": context.contents() if context else None}
+    return {**keys, "context_length": context.contents() if context else None, FACTORS: factors}
+
+
+def rope_of(keys: dict[str, Any]) -> dict[str, Any] | None:
+    """What scales rotary positions; None where nothing does. Raises NotWanted for what a config cannot say."""
+    try:
+        rope = rope_parameters(keys, keys[FACTORS])
+    except ValueError as error:
+        raise NotWanted(f"this GGUF file cannot be used: {error}.") from error
+    return None if rope["rope_type"] == "default" else rope
 
 
 def rule_of(keys: dict[str, Any]) -> pre_tokenizers.PreTokenizer | None:
@@ -103,6 +114,7 @@ def convert(gguf: Path, folder: Path) -> None:
     """Write the model folder. Raises NotWanted when the file is damaged or of an unknown kind."""
     keys = read_keys(gguf)
     rule_of(keys)  # before the long work
+    rope = rope_of(keys)
     with tempfile.TemporaryDirectory() as alone:  # a folder of its own: files that lie beside the GGUF are not read
         (Path(alone) / gguf.name).symlink_to(gguf.resolve())
         try:
@@ -114,6 +126,8 @@ def convert(gguf: Path, folder: Path) -> None:
         except (ValueError, KeyError, NotImplementedError, OSError) as error:
             reason = " ".join(str(error).split())[:200]
             raise NotWanted(f"Transformers cannot read this GGUF file: {reason}") from error
+    if rope is not None:  # Transformers reads the frequency alone
+        source.config.rope_parameters = rope
     save_tokenizer(tokenizer, keys, folder=folder)
     dense(source).save_pretrained(folder)
     clean(folder / "config.json")

@@ -13,7 +13,7 @@ from tunewright.core.workspace import Workspace, new_folder
 from tunewright.models.cache import drop_leftovers, file_digest, waiting_lock
 from tunewright.models.weights import tensors_digest, weight_files
 
-VERSION = 1
+VERSION = 2
 """Raised when the conversion's result changes, so that old folders are not taken for new ones."""
 MAGIC = b"GGUF"
 NOT_WANTED = 2

@@ -16,6 +16,7 @@ from tests.conftest import tiny_config
 from tests.models.export.trained import logits, numbers, save_plain
 from tests.models.test_lora_forms import base as random_qwen
 from tunewright.core.errors import UserError
+from tunewright.models.convert import convert
 from tunewright.models.export.forms import FORMS, Wanted, check_form, open_form, readable, resolve_form, write_form
 from tunewright.models.export.gguf_file import turned
 from tunewright.models.export.gguf_text import check_tokenizer
@@ -115,8 +116,8 @@ LLAMA3 = {
     "rope_theta": 500000.0,
     "factor": 8.0,
     "low_freq_factor": 1.0,
-    "high_freq_factor": 4.0,
-    "original_max_position_embeddings": 64,
+    "high_freq_factor": 64.0,
+    "original_max_position_embeddings": 2000,
 }
 
 
@@ -130,7 +131,10 @@ def test_scaled_rotary_positions_come_back(rope: dict[str, Any], tiny_tokenizer_
     assert apart(logits(open_form(read, "gguf-f16", device="cpu")), logits(model)) < 0.01
     plain = LlamaForCausalLM(LlamaConfig(**{**tiny_config(), "attention_bias": True}))
     plain.load_state_dict(model.state_dict())
-    assert apart(logits(plain), logits(model)) > 0.1, "the scaling changes what is computed"
+    assert apart(logits(plain), logits(model)) > 0.02, "the scaling changes what is computed"
+    convert(tmp_path / "gguf-f16" / GGUF, tmp_path / "converted")
+    again = load(tmp_path / "converted", numbers=numbers("fp32"), device="cpu")
+    assert apart(logits(again), logits(model)) < 0.02, "a base model out of such a file, in bf16"
 
 
 def test_transformers_own_reader_finds_the_same_model(tiny_model_folder: Path, tmp_path: Path) -> None:

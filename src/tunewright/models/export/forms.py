@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import torch
 from tunewright.core.nouns import Device, Numbers, Precision
 from tunewright.models.export.gguf_file import TYPES as GGUF_TYPES
 from tunewright.models.export.gguf_file import check_architecture, write_gguf
-from tunewright.models.export.gguf_read import ROPE_FILE, divide_frequencies, unpack
+from tunewright.models.export.gguf_read import unpack
 from tunewright.models.export.gguf_text import check_tokenizer
 from tunewright.models.export.int8 import int8_weights, write_int8
 from tunewright.models.export.modelfile import modelfile
@@ -88,10 +87,7 @@ def numbers_of_form(form: str) -> Numbers:
 
 def open_form(folder: Path, form: str, *, device: Device) -> Any:
     """The Transformers model of a written form's readable folder."""
-    model = load(folder, numbers=numbers_of_form(form), device=device)
-    if (folder / ROPE_FILE).is_file():
-        divide_frequencies(model, json.loads((folder / ROPE_FILE).read_text(encoding="utf-8")))
-    return model
+    return load(folder, numbers=numbers_of_form(form), device=device)
 
 
 def own_rounding(model: Any) -> Any:

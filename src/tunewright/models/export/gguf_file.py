@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from tunewright.core.errors import UserError
 from tunewright.models.export.gguf_text import check_tokenizer, write_text_keys
+from tunewright.models.gguf_rope import FACTORS, divisors
 from tunewright.models.whole import whole
 from tunewright.text.chat import ChatFormat
 
@@ -73,7 +74,7 @@ def write_gguf(model: Any, *, form: str, chat: ChatFormat, path: Path, name: str
         rows = model.get_input_embeddings().weight.shape[0]
         write_text_keys(writer, chat, pre=pre, rows=rows)
         if (factors := rope_factors(model)) is not None:
-            writer.add_tensor("rope_freqs.weight", factors, raw_dtype=GGMLQuantizationType.F32)
+            writer.add_tensor(FACTORS, factors, raw_dtype=GGMLQuantizationType.F32)
         for tensor, values in tensors_of(model, architecture):
             as_kind = kind_of(tensor, values, asked=kind)
             writer.add_tensor(tensor, encoded(tensor, values, kind=as_kind), raw_dtype=as_kind)
@@ -138,9 +139,7 @@ def rope_factors(model: Any) -> NDArray[np.float32] | None:
     rope = _rope(model.config)
     if rope.get("rope_type") != "llama3":
         return None
-    frequencies = model.base_model.rotary_emb.inv_freq.double().cpu().numpy()
-    plain = float(rope["rope_theta"]) ** -(np.arange(len(frequencies)) / len(frequencies))
-    return (plain / frequencies).astype(np.float32)
+    return divisors(model.base_model.rotary_emb.inv_freq.double().cpu().numpy(), float(rope["rope_theta"]))
 
 
 def turned(values: NDArray[np.float32], heads: int) -> NDArray[np.float32]:

@@ -20,6 +20,7 @@ from torch import Tensor
 from tunewright.core.errors import UserError
 from tunewright.core.workspace import write_json, write_text
 from tunewright.models.convert import pre_tokenizer
+from tunewright.models.gguf_rope import FACTORS, rope_parameters
 from tunewright.models.tensors import write_weights
 
 BLOCK_NAMES = {
@@ -37,9 +38,6 @@ BLOCK_NAMES = {
 }
 OTHER_NAMES = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
 CLASSES = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM"}
-ROPE = "rope_freqs.weight"
-ROPE_FILE = "rope_factors.json"
-"""Beside the model of a file that divides its rotary frequencies one by one: no key of a config says that."""
 ENDS = ("eos", "eot", "eom")
 
 
@@ -53,20 +51,13 @@ def unpack(file: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {tensor.name: dequantize(tensor.data, tensor.tensor_type) for tensor in reader.tensors}
     heads = {"q": keys[f"{kind}.attention.head_count"], "k": keys[f"{kind}.attention.head_count_kv"]}
-    factors = tensors.pop(ROPE, None)
-    if factors is not None:
-        write_json(folder / ROPE_FILE, [float(each) for each in factors])
+    factors = tensors.pop(FACTORS, None)
     found = {_name(name): _weight(name, each, kind, heads) for name, each in tensors.items()}
     write_weights(folder / "model.safetensors", found)
-    write_json(folder / "config.json", _config(keys, kind, found))
+    write_json(
+        folder / "config.json", {**_config(keys, kind, found), "rope_parameters": rope_parameters(keys, factors)}
+    )
     _write_text(keys, folder)
-
-
-def divide_frequencies(model: Any, factors: list[float]) -> None:
-    """Let a model of a GGUF file turn as llama.cpp does: each rotary frequency divided by its factor."""
-    rotary = model.base_model.rotary_emb
-    divided = rotary.inv_freq / torch.tensor(factors, dtype=torch.float32, device=rotary.inv_freq.device)
-    rotary.inv_freq, rotary.original_inv_freq = divided, divided
 
 
 def _name(name: str) -> str:
@@ -93,9 +84,6 @@ def turned_back(values: NDArray[np.float32], heads: int) -> NDArray[np.float32]:
 
 
 def _config(keys: dict[str, Any], kind: str, found: dict[str, Tensor]) -> dict[str, Any]:
-    rope: dict[str, Any] = {"rope_type": "default", "rope_theta": keys[f"{kind}.rope.freq_base"]}
-    if keys.get(f"{kind}.rope.scaling.type") == "linear":
-        rope |= {"rope_type": "linear", "factor": keys[f"{kind}.rope.scaling.factor"]}
     first = "model.layers.0"
     biases = {
         "attention_bias": f"{first}.self_attn.q_proj.bias" in found,
@@ -115,7 +103,6 @@ def _config(keys: dict[str, Any], kind: str, found: dict[str, Tensor]) -> dict[s
         "max_position_embeddings": keys[f"{kind}.context_length"],
         "tie_word_embeddings": "lm_head.weight" not in found,
         "hidden_act": "silu",
-        "rope_parameters": rope,
         "dtype": "float32",
         **(biases if kind == "llama" else {}),
     }

@@ -6,11 +6,15 @@ PEFT does the sum; tests hold it against the formulas and against the forward th
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from peft import PeftModel
 
 from tunewright.core.errors import UserError
+from tunewright.models.forward import causal_lm
+from tunewright.models.heads import FACTS, FOLDER
+from tunewright.models.under import fold
 
 IN_WEIGHTS = frozenset({"LORA", "IA3"})
 """Kinds of PEFT's adapters that are a change of weights; what they do needs no module of its own."""
@@ -33,6 +37,16 @@ def check_mergeable(model: Any, *, method: str, adapts: bool) -> None:
     )
 
 
+def check_without_head(folder: Path) -> None:
+    """Raise UserError for a trained model whose numbers come from a head: no form has a place for it."""
+    if (folder / FOLDER / FACTS).is_file():
+        raise UserError(
+            "this model answers with a head (a reward, classes or a number), and no form of an export holds one.",
+            where=str(folder),
+            do="Use it with tunewright, or with PEFT and the weight in its folder head/.",
+        )
+
+
 def kind_of(model: Any) -> str:
     """PEFT's name of the adapter around a model; empty for a model without PEFT."""
     configs = getattr(model, "peft_config", {})
@@ -45,6 +59,7 @@ def merged(model: Any) -> Any:
 
     The weights should be float32: a sum of bf16 weights loses most of a small delta.
     """
+    fold(causal_lm(model))
     if not isinstance(model, PeftModel):
         return model
     plain: Any = model.merge_and_unload(safe_merge=True)
