@@ -17,6 +17,7 @@ from tunewright.models.bottleneck import BottleneckModel
 from tunewright.models.bottleneck_files import check_form, is_bottleneck
 from tunewright.models.config import read_json
 from tunewright.models.tensors import read_weights
+from tunewright.models.under import FILE as UNDER
 from tunewright.models.weights import INDEX, SINGLE, tensors_digest, tensors_of, weight_files
 
 ADAPTER = "adapter_model.safetensors"
@@ -63,7 +64,7 @@ def _model_of_run(run: Path, workspace: Workspace) -> Path:
 def _files(folder: Path) -> tuple[Path, ...]:
     """The weight files of an adapter or a model. Raises UserError where there are none that may be read."""
     if (folder / ADAPTER).is_file():
-        return (folder / ADAPTER,)
+        return tuple(path for path in (folder / ADAPTER, folder / UNDER) if path.is_file())
     if (folder / SINGLE).is_file() or (folder / INDEX).is_file() or any(folder.glob("*.bin")):
         return weight_files(folder)
     raise UserError("there are no weights in this folder.", where=str(folder), do=WHAT_SERVES)
