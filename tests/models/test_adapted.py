@@ -188,7 +188,14 @@ def cut(folder: Path) -> None:
     file.write_bytes(file.read_bytes()[:-8])
 
 
-@pytest.mark.parametrize("spoil", [nan, halved, cut], ids=lambda spoil: spoil.__name__)
+def narrow(folder: Path) -> None:
+    weights = load_file(folder / "adapter_model.safetensors")
+    first = next(name for name in sorted(weights) if weights[name].ndim == 2)
+    weights[first] = weights[first][:, :0].contiguous()
+    save_file(weights, folder / "adapter_model.safetensors")
+
+
+@pytest.mark.parametrize("spoil", [nan, halved, cut, narrow], ids=lambda spoil: spoil.__name__)
 @pytest.mark.parametrize("name", ["parallel", "ia3", "lora"])
 def test_a_spoilt_adapter_is_refused_and_changes_nothing(name: str, spoil: Any, tmp_path: Path) -> None:
     found = TransformersLanguageModel(small_model("llama"))
@@ -198,10 +205,21 @@ def test_a_spoilt_adapter_is_refused_and_changes_nothing(name: str, spoil: Any, 
         found.load_adapter("spoilt", tmp_path / "spoilt")
     assert "\n" not in str(caught.value)
     assert found.adapters == ()
+    assert not any("lora" in key or "ia3" in key for key, _ in found.model.named_parameters())
     np.testing.assert_array_equal(firsts(found), before)
     found.load_adapter("whole", saved(name, tmp_path / "whole"))
     np.testing.assert_allclose(firsts(found.with_adapter("whole")), expected_of(name), rtol=1e-6)
     np.testing.assert_array_equal(firsts(found), before)
+
+
+def test_two_kinds_of_pefts_adapters_do_not_share_a_base(tmp_path: Path) -> None:
+    found = TransformersLanguageModel(small_model("llama"))
+    found.load_adapter("lora", saved("lora", tmp_path / "lora"))
+    with pytest.raises(UserError, match="this adapter is refused") as caught:
+        found.load_adapter("ia3", saved("ia3", tmp_path / "ia3"))
+    assert "\n" not in str(caught.value)
+    assert found.adapters == ("lora",)
+    np.testing.assert_allclose(firsts(found.with_adapter("lora")), expected_of("lora"), rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["parallel", "ia3"])

@@ -9,6 +9,7 @@ from typing import Any, Protocol, cast
 
 import torch
 from peft import PeftModel, get_peft_model_state_dict
+from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -161,6 +162,8 @@ class Wardrobe:
             else:
                 coat.load_adapter(str(folder), adapter_name=name, autocast_adapter_dtype=whole)
         except REFUSALS as error:
+            if coat is None:
+                _strip(self._inside)
             short = " ".join(str(error).split())[:200]
             raise UserError(f"this adapter is refused: {short}.", where=str(folder)) from error
         whole_factors(coat)
@@ -184,6 +187,14 @@ class Wardrobe:
             self.model.model = model
         else:
             self.model = model
+
+
+def _strip(model: Any) -> None:
+    """Take out what PEFT has put into a model by the time that it raises."""
+    for name, module in list(model.named_modules()):
+        if isinstance(module, BaseTunerLayer):
+            model.set_submodule(name, module.get_base_layer())
+    vars(model).pop("peft_config", None)
 
 
 def _use(coat: Adapted, name: Any) -> None:
