@@ -28,6 +28,7 @@ import numpy as np
 import torch
 from build_llama_cpp import SERVER, VERSION, build
 from exports_test import ROOT, export_of
+from gguf_architectures import BUILDERS, log_probabilities, write
 
 from tunewright.core.language_model import Request
 from tunewright.core.ports import Encoded, Message
@@ -44,6 +45,10 @@ LONGEST = 24
 TOKENS = 49_152
 LIMITS = {"gguf-f16": 0.002, "gguf-q8_0": 0.01, "gguf-q4_0": 0.2}
 """Largest mean KL from the trained model in float32: llama.cpp also rounds what passes between layers to 8 bits."""
+
+
+SMALL_LIMIT = 1e-3
+"""The same for random models, whose scores are wide; a wrong key or order of rows gives 0.1 and more."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +153,19 @@ def compare(
     }
 
 
+def architectures(chat: ChatFormat, prompts: Sequence[list[int]], folder: Path) -> dict[str, Any]:
+    """Random small models of every architecture: the mean KL of llama.cpp's distributions from ours."""
+    found: dict[str, Any] = {}
+    for number, name in enumerate(BUILDERS):
+        model = write(name, chat, folder / str(number))
+        with serving(folder / str(number) / "file" / GGUF) as server:
+            given = [(prompt, each) for prompt in prompts if (each := distribution(server, prompt))]
+        apart = [kl(log_probabilities(model, prompt), each) for prompt, each in given]
+        found[name] = {"kl_mean": float(np.mean(apart)), "kl_max": float(np.max(apart)), "rows": len(apart)}
+        print(f"{name}: {found[name]}", flush=True)
+    return found
+
+
 def trained_answers(export: Any, talks: Sequence[Sequence[Message]], folder: Path) -> tuple[list[str], Any]:
     """The trained model in float32: greedy answers, and log-probabilities after each prompt [N, V]."""
     chat, standing = export.base.chat, export.standard
@@ -182,6 +200,8 @@ def main() -> int:
     found: dict[str, Any] = {}
     wrong: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
+        small = architectures(export.base.chat, [export.base.chat.prompt_ids(talk) for talk in talks[:4]], Path(folder))
+        wrong += [f"{name}: {each}" for name, each in small.items() if not each["kl_mean"] <= SMALL_LIMIT]
         answers, scores = trained_answers(export, talks, Path(folder))
         export.close()
         for each in forms:
@@ -190,7 +210,7 @@ def main() -> int:
                 found[each.form] = compare(server, export.base.chat, talks, answers, scores)
             print(f"{each.form}: {found[each.form]}", flush=True)
             wrong += problems(each.form, found[each.form])
-    write_json(EVIDENCE, found)
+    write_json(EVIDENCE, found | {"architectures": small})
     print("\n".join(wrong) or "OK: llama.cpp reads the same tokens and prompts, and answers as the trained model does.")
     return 1 if wrong else 0
 

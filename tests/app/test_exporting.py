@@ -22,6 +22,7 @@ from tunewright.core.events import Event, StageSkipped, silent
 from tunewright.core.language_model import ScoreItem
 from tunewright.core.nouns import DatasetVersion, ModelVersion, Run
 from tunewright.core.proof import Proof
+from tunewright.models.heads import read_head
 from tunewright.models.version import is_whole, read_model_version
 
 
@@ -152,11 +153,33 @@ def test_a_recipe_that_trained_nothing_and_one_without_held_out_rows_are_told(
     sets = ["data.split.test=0", "data.split.validation=0"]
     project = open_project(trained.project.file, sets=sets, home=trained.project.workspace.home)
     run = flow.train(project, silent)
-    folder = project.workspace.models / run.name
-    (folder / "head").mkdir()
-    (folder / "head" / "head.json").write_text("{}")
-    with pytest.raises(UserError, match="this model answers with a head"):
-        exporting.export(project, run, forms=["merged"], emit=silent)
-    (folder / "head" / "head.json").unlink()
     with pytest.raises(UserError, match=r"data\.split: there are no held-out rows to prove an export on"):
         exporting.export(project, run, forms=["merged"], emit=silent)
+
+
+def test_a_head_lies_beside_the_merged_weights_and_no_other_form_has_a_place_for_it(
+    trained: Trained, tmp_path: Path
+) -> None:
+    pairs = [
+        {"prompt": f"thing {number}", "chosen": "a" * (1 + number % 3), "rejected": "b" * (1 + number % 2)}
+        for number in range(60)
+    ]
+    (tmp_path / "pairs.jsonl").write_text("\n".join(map(json.dumps, pairs)), encoding="utf-8")
+    path = tmp_path / "recipe.yaml"
+    model = trained.project.recipe.model.name
+    path.write_text(
+        f"name: reward\nmodel: {{name: {model}, precision: fp32}}\ndata: pairs.jsonl\nobjective: reward\n"
+        "training: {max_steps: 2, batch_size: 4, learning_rate: 1e-2}\n",
+        encoding="utf-8",
+    )
+    project = open_project(path, home=tmp_path / "home")
+    run = flow.train(project, silent)
+    assert is_whole(project.workspace.models / run.name)
+    (found,) = exporting.export(project, run, forms=["merged"], emit=silent)
+    assert found.proof.passed and found.proof.score is None and found.folder is not None
+    head, outputs = read_head(found.folder)
+    assert outputs.kind == "reward"
+    assert torch.equal(head, read_head(project.workspace.models / run.name)[0])
+    assert is_whole(found.folder)
+    with pytest.raises(UserError, match="this model answers with a head"):
+        exporting.export(project, run, forms=["int8"], emit=silent)

@@ -29,7 +29,7 @@ from tunewright.models.export.distance import few
 from tunewright.models.export.exact import exact_base
 from tunewright.models.export.forms import Wanted, check_form, numbers_of_form, open_form, readable, resolve_form
 from tunewright.models.export.forms import write_form as write_plainly
-from tunewright.models.export.merge import check_mergeable, check_without_head, merged
+from tunewright.models.export.merge import check_head, check_mergeable, copy_head, has_head, merged
 from tunewright.models.export.proof import (
     Standard,
     distance_problems,
@@ -117,10 +117,12 @@ class Export:
     def _made(self, form: str, key: str) -> tuple[Proof, Path]:
         """The form in a folder that is not kept yet, and what was measured of it."""
         wanted = self._wanted(form)
+        check_head(self._trained, form)
         standing, options = self.standard, self.project.recipe.proof
         check_form(wanted, standing.model.config)
         folder = self._room / form
         self.write(standing.model, wanted, folder=folder)
+        copy_head(self._trained, folder)
         read = readable(folder, form, scratch=self._room / f"{form}-read")
         problems = text_problems(self.base.chat, read, talks=self.talks(), only_eos=wanted.is_gguf)
         model = open_form(read, form, device=self._device)
@@ -172,6 +174,11 @@ class Export:
         self._scratch.mkdir(parents=True)
         return self._scratch
 
+    @property
+    def _trained(self) -> Path:
+        """What training wrote."""
+        return self.project.workspace.models / self.run.name
+
     @cached_property
     def _device(self) -> Any:
         return resolve_device(self.project.recipe.model.device)
@@ -207,7 +214,7 @@ class Export:
         self.emit(Note(text=f"Comparing on {len(rows)} {split.name} rows."))
 
         def exact() -> Any:
-            chat, path = self.base.chat, self.project.workspace.models / self.run.name
+            chat = self.base.chat
             base = exact_base(
                 self.base.found.path,
                 numbers=self.run.model.numbers,
@@ -215,7 +222,7 @@ class Export:
                 vocabulary_size=chat.vocabulary_size,
                 added=tuple(chat.added_ids.values()),
             )
-            model = method.load(base, path)
+            model = method.load(base, self._trained)
             check_mergeable(model, method=self.run.model.method, adapts=method.adapts)
             return model
 
@@ -230,7 +237,7 @@ class Export:
         """The answers' metric, the trained model as base and the form as tuned; nothing where none is asked for."""
         recipe = self.project.recipe
         options = recipe.proof
-        if not options.score_rows or recipe.objective.rows == "documents":
+        if not options.score_rows or recipe.objective.rows == "documents" or has_head(self._trained):
             return "", None
         named = () if recipe.evaluate.suites == "auto" else recipe.evaluate.suites
         suite = next((each for each in named if each.type == "answers"), catalog.options("suites", "answers")())
@@ -257,7 +264,6 @@ class Export:
 
 def export(project: Project, run: Run, *, forms: Sequence[str], emit: Emit) -> list[Exported]:
     """Every asked form of a run's model. Raises UserError for a model or method that cannot take one of them."""
-    check_without_head(project.workspace.models / run.name)
     base = base_of(project, emit)
     check_base(run, base)
     return Export(project, run, base, flow.dataset_of(project, run, emit=emit), emit).forms(forms)

@@ -14,6 +14,7 @@ from torch import Tensor
 from tunewright.core import digest
 from tunewright.core.nouns import ModelVersion
 from tunewright.core.workspace import Workspace, new_folder, write_text
+from tunewright.models.heads import FOLDER as HEAD_FOLDER
 from tunewright.models.tensors import read_weights, weights_digest
 
 RECORD = "version.json"
@@ -65,9 +66,11 @@ def is_export(folder: Path) -> bool:
 
 
 def content_digest(folder: Path) -> str:
-    """Digest of a folder's weights: of its tensors, or of the bytes of its GGUF file."""
+    """Digest of a folder's weights: of its tensors, a head's among them, or of the bytes of its GGUF file."""
     gguf = folder / GGUF
-    return digest.of_file(gguf) if gguf.is_file() else weights_digest(read_weights(folder))
+    if gguf.is_file():
+        return digest.of_file(gguf)
+    return weights_digest(read_weights(folder) | read_weights(folder / HEAD_FOLDER))
 
 
 def is_whole(folder: Path) -> bool:

@@ -6,6 +6,7 @@ PEFT does the sum; tests hold it against the formulas and against the forward th
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,25 @@ def check_mergeable(model: Any, *, method: str, adapts: bool) -> None:
     )
 
 
-def check_without_head(folder: Path) -> None:
-    """Raise UserError for a trained model whose numbers come from a head: no form has a place for it."""
-    if (folder / FOLDER / FACTS).is_file():
+def has_head(folder: Path) -> bool:
+    """True for a trained model that answers with a head: a reward, classes or a number."""
+    return (folder / FOLDER / FACTS).is_file()
+
+
+def check_head(folder: Path, form: str) -> None:
+    """Raise UserError for a head in a form that has no place for one."""
+    if has_head(folder) and not form.startswith("merged-"):
         raise UserError(
-            "this model answers with a head (a reward, classes or a number), and no form of an export holds one.",
-            where=str(folder),
-            do="Use it with tunewright, or with PEFT and the weight in its folder head/.",
+            f"this model answers with a head (a reward, classes or a number), and {form} has no place for one.",
+            where="--form",
+            do="Export --form merged: the head lies beside it, in the folder head/.",
         )
+
+
+def copy_head(source: Path, folder: Path) -> None:
+    """Put the trained head, where there is one, beside the merged weights that it reads."""
+    if has_head(source):
+        shutil.copytree(source / FOLDER, folder / FOLDER)
 
 
 def kind_of(model: Any) -> str:
