@@ -33,7 +33,7 @@ def teacher_of(project: Project, *, base: Base, example: Callable[[], Encoded], 
 
     Raises UserError when there is no such model, or when it knows other tokens than the one that learns.
     """
-    name = getattr(project.recipe.objective, "teacher", "")
+    name = getattr(project.recipe.objective, "teacher", None)
     if not name:
         return None
     try:

@@ -38,8 +38,8 @@ class Work:
         return "teacher" if self.options.teacher else "start"
 
     @property
-    def teacher(self) -> str:
-        """Name of the teacher, empty for the model itself."""
+    def teacher(self) -> str | None:
+        """Name of the teacher, none for the model itself."""
         return self.options.teacher
 
     def counts(self, examples: Sequence[Encoded]) -> dict[str, float]:

@@ -16,10 +16,10 @@ class Options(Part):
     loss_on: Literal["answers", "last_answer", "all"] = option(
         "answers", "Which tokens are learnt from.", why="answers: what the model is to write"
     )
-    teacher: str = option(
-        "",
+    teacher: str | None = option(
+        None,
         "The teacher: a model as in model.name; it must have the same tokens.",
-        why="empty: the model itself as it begins, which keeps it near where it was",
+        why="none: the model itself as it begins, which keeps it near where it was",
     )
     direction: Literal["forward", "reverse"] = option(
         "forward",
