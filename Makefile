@@ -14,7 +14,7 @@ export GOMP_SPINCOUNT ?= 4000
 .PHONY: help setup demo smoke test test-all check docs bench bench-join clean
 .PHONY: test-slow test-kill-lora test-kill-full test-kill-qlora test-kill-schedule-free test-kill-ranks
 .PHONY: test-exports test-gguf
-.PHONY: bench-data test-faults test-stores test-detection test-kill-data
+.PHONY: bench-preferences test-learning bench-data test-faults test-stores test-detection test-kill-data
 .PHONY: test-soak test-seeds test-mutations test-few-shot test-mlflow test-million test-gates
 
 help:
@@ -55,7 +55,7 @@ docs: $(STAMP) ## write the generated pages of docs/reference
 
 # Each piece of test-all runs alone, too; together they take hours on 2 cores.
 test-all: test test-slow test-mutations test-kill-lora test-kill-full test-kill-qlora test-kill-schedule-free ## everything, hours
-test-all: test-exports test-gguf test-kill-ranks test-few-shot test-seeds test-mlflow test-million test-soak test-gates test-faults test-detection test-stores test-kill-data
+test-all: test-exports test-gguf test-kill-ranks test-few-shot test-seeds test-mlflow test-million test-soak test-gates test-faults test-detection test-stores test-kill-data test-learning
 
 test-slow: $(STAMP) ## tests marked slow
 	$(SLOW)
@@ -113,6 +113,12 @@ test-gguf: $(STAMP) ## each GGUF form in llama.cpp itself, which is built once (
 bench: $(STAMP) ## speed and memory beside peers, and docs/benchmarks.md; two hours
 	@$(BIN)/python benchmarks/training.py; training=$$?; $(BIN)/python benchmarks/generating.py; generating=$$?; \
 	$(BIN)/python benchmarks/evaluating.py && exit $$((training + generating))
+
+bench-preferences: $(STAMP) ## DPO and reward models beside TRL; half an hour
+	$(BIN)/python benchmarks/preferring.py
+
+test-learning: $(STAMP) ## reward, DPO, KTO and distillation learn on the real model; writes docs/evidence/methods.json
+	$(BIN)/python scripts/learning_test.py
 
 bench-data: $(STAMP) ## preparing data beside rensa and datatrove, and a million rows; half an hour
 	$(BIN)/python benchmarks/data.py

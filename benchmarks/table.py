@@ -9,6 +9,7 @@ from typing import Any
 
 from data_rows import data_lines, data_missed, of_data
 from evaluating_rows import evaluating_rows, missed, of_evaluating
+from preferring_rows import of_preferring, preferring_lines, preferring_missed
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 BENCHMARKS = DOCS / "benchmarks.json"
@@ -45,6 +46,8 @@ def join(pieces: Path) -> None:
     known = json.loads(BENCHMARKS.read_text(encoding="utf-8")) if BENCHMARKS.exists() else {}
     training = {target: of_target(pieces, target) for target in TARGETS}
     known["training"] = known.get("training", {}) | {target: found for target, found in training.items() if found}
+    if found := of_preferring(pieces):
+        known["preferences"] = known.get("preferences", {}) | found
     if found := of_generating(pieces):
         known |= found
     if found := of_evaluating(pieces):
@@ -188,6 +191,7 @@ def table(known: dict[str, Any]) -> str:
             if name in found["ratios"]:
                 lines += [f"| {name.replace('_', ' ')} | {found['ratios'][name]:.2f} | {sense} {bar} |"]
         lines += [""]
+    lines += preferring_lines(known.get("preferences", {}))
     if "generate" in known:
         lines += ["### Generating and scoring", "", "| work | measured | ratio | bar |", "|---|---|---|---|"]
         lines += [f"| {w} | {m} | {r:.2f} | {s} {b} |" for w, m, r, b, s in generating_rows(known)]
@@ -215,6 +219,7 @@ def check() -> int:
         if (value < bar) if sense == "at least" else (value > bar):
             problems.append(f"{work}: {value}, the bar is {sense} {bar}")
     problems += missed(known["evaluate"]) if "evaluate" in known else []
+    problems += preferring_missed(known.get("preferences", {}))
     problems += data_missed(known.get("data", {}))
     print("\n".join(problems) or "the table is fresh and every bar is met")
     return 1 if problems else 0
