@@ -20,6 +20,7 @@ from tests.models.test_lora_forms import base, logits_of, shaken
 from tunewright.core.errors import UserError
 from tunewright.core.nouns import Numbers
 from tunewright.models.adapted import bare, kinds_in
+from tunewright.models.combine import Recipe, combine
 from tunewright.models.export.merge import merged
 from tunewright.models.forward import causal_lm, pack, packed_loss, prepare_for_packing
 from tunewright.models.language_model import TransformersLanguageModel, open_language_model
@@ -185,6 +186,14 @@ def test_behind_the_port_it_is_one_model_whose_base_is_the_base(tmp_path: Path) 
     for other in (found, open_language_model(base().float())):
         with pytest.raises(UserError, match=r"trained over another one|knows no adapter weight under"):
             other.load_adapter("stack", tmp_path / "stack")
+
+
+def test_a_stack_is_not_combined_as_if_it_were_its_top_alone(tmp_path: Path) -> None:
+    lower(tmp_path / "lower")
+    method, model = stacked("lora", tmp_path / "lower")
+    method.save(model, {key: each.detach() for key, each in method.trainable(model).items()}, tmp_path / "stack")
+    with pytest.raises(UserError, match="trained over another one"):
+        combine(base(), [tmp_path / "stack", tmp_path / "lower"], Recipe("linear", (0.5, 0.5)))
 
 
 def config(**keys: Any) -> Callable[[Path], None]:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from tunewright.core.errors import UserError
 from tunewright.models.tensors import write_weights
+from tunewright.models.under import FILE as UNDER
 
 Way = Literal["linear", "ties", "dare"]
 IN_PEFT = {"linear": "cat", "ties": "ties_svd", "dare": "dare_linear_svd"}
@@ -88,6 +89,12 @@ def _config(folder: Path) -> dict[str, Any]:
     path = folder / "adapter_config.json"
     if not path.is_file():
         raise UserError("this model is no adapter.", where=str(folder), do="Combine models of method: lora.")
+    if (folder / UNDER).is_file():
+        raise UserError(
+            "this adapter was trained over another one, and means nothing without it.",
+            where=str(folder),
+            do="Export the stack as --form merged, or combine adapters over the base itself.",
+        )
     return json.loads(path.read_text(encoding="utf-8"))
 
 
