@@ -6,14 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
 
 from tests.train.runs import Crash, crash_at, losses, project_in
 from tests.train.test_added_modules import scores
-from tunewright.app import flow
+from tunewright.app import exporting, flow
 from tunewright.app.loaded import base_of, models_of
 from tunewright.core.errors import UserError
 from tunewright.core.events import silent
+from tunewright.models.language_model import TransformersLanguageModel
 
 LORA = "method={type: lora, rank: 4}"
 OVER = {"lora": "method={type: lora, rank: 2}", "bottleneck": "method=bottleneck", "ia3": "method=ia3"}
@@ -61,6 +64,30 @@ def test_a_stack_goes_on_and_lies_under_a_third(recipe: Path) -> None:
     alone = project_in(recipe, "home", OVER["lora"], *still, f"model.start_from={second}")
     with pytest.raises(UserError, match="trained on another base model"):
         flow.train(alone, silent)
+
+
+@pytest.mark.parametrize(
+    "over", [OVER["lora"], OVER["ia3"], None], ids=["lora over lora", "ia3 over lora", "ia3 alone"]
+)
+def test_it_is_exported_as_one_plain_model_that_proves_equal(recipe: Path, over: str | None) -> None:
+    home = project_in(recipe, "home", LORA)
+    under = [f"model.under={home.workspace.models / flow.train(home, silent).name}"] if over else []
+    project = project_in(recipe, "home", over or OVER["ia3"], *under, "proof.score_rows=6")
+    run = flow.train(project, silent)
+    (found,) = exporting.export(project, run, forms=["merged-fp32"], emit=silent)
+    assert found.proof.passed and found.folder is not None
+    assert found.proof.kl_mean < 1e-6
+    plain = AutoModelForCausalLM.from_pretrained(found.folder, dtype=torch.float32)
+    tuned = models_of(project, run, base=base_of(project, silent)).tuned
+    np.testing.assert_allclose(scores(TransformersLanguageModel(plain)), scores(tuned), rtol=1e-4)
+
+
+def test_a_bottleneck_cannot_be_merged_and_one_sentence_says_why(recipe: Path) -> None:
+    project = project_in(recipe, "home", OVER["bottleneck"], "training.max_steps=2")
+    run = flow.train(project, silent)
+    with pytest.raises(UserError, match=r"bottleneck cannot be merged: its adapters bend what passes") as caught:
+        exporting.export(project, run, forms=["merged-fp32"], emit=silent)
+    assert "\n" not in str(caught.value)
 
 
 def test_what_cannot_be_is_refused_before_training(recipe: Path) -> None:

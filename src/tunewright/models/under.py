@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,9 +79,26 @@ class Under:
             for part, tensor in zip("AB", low, strict=True)
         }
 
-    def add(self, a_RI: Tensor, b_OR: Tensor, _layer: nn.Module, given: Any, out: Tensor) -> Tensor:
-        """A hook of a linear layer."""
-        return out if self._off else out + (given[0] @ a_RI.T) @ b_OR.T
+    @property
+    def off(self) -> bool:
+        """True inside `disable_adapter`."""
+        return self._off
+
+
+class Adding:
+    """The hook of one linear layer. Its matrices follow the type and the device of what the layer is given."""
+
+    def __init__(self, under: Under, low: Low) -> None:
+        self.under, self.low, self.used = under, low, low
+
+    def __call__(self, _layer: nn.Module, given: Any, out: Tensor) -> Tensor:
+        """What the layer gives, and what the adapter adds."""
+        if self.under.off:
+            return out
+        x = given[0]
+        if (self.used.a.dtype, self.used.a.device) != (x.dtype, x.device):
+            self.used = Low(self.low.a.to(x), self.low.b.to(x))
+        return out + (x @ self.used.a.T) @ self.used.b.T
 
 
 def under_of(model: Any) -> Under | None:
@@ -100,8 +116,7 @@ def lay_under(lm: Any, adapters: list[dict[str, Low]]) -> None:
     for layers in adapters:
         under.layers.append(layers)
         for name, low in layers.items():
-            a, b = (part.to(device=lm.device, dtype=lm.dtype) for part in low)
-            under.handles.append(modules[name].register_forward_hook(partial(under.add, a, b)))
+            under.handles.append(modules[name].register_forward_hook(Adding(under, low)))
     vars(lm)[MARK] = under
 
 
