@@ -19,6 +19,8 @@ from torch import Tensor
 from tunewright.core.ports import Encoded
 from tunewright.models.inference import Body, Seen
 
+PASS_TOKENS = 1024
+"""Tokens of one pass, padding included."""
 BLOCK = 64
 """Positions compared at once: 64 x 49,152 float64 scores are 25 MB."""
 
@@ -88,15 +90,29 @@ def _wanted(row: Encoded) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
 
 @torch.no_grad()
 def _passes(model: Any, rows: Sequence[Encoded]) -> Iterator[tuple[int, Tensor, Encoded]]:
-    """Of every row: the place of its first position among all, scores [n, V] float32, and the row; row by row."""
+    """Of every row, in order: the place of its first position among all, scores [n, V] float32, and the row."""
     begin, body = 0, Body(model.eval())
+    for batch in _batches(rows):
+        seen = [Seen(row.tokens.tolist(), list(range(len(row.tokens)))) for row in batch]
+        states_MC, starts = body.states(seen, [])
+        for row, start in zip(batch, starts, strict=True):
+            places = torch.from_numpy(start + np.flatnonzero(row.weights[1:] > 0)).to(states_MC.device)
+            yield begin, body.logits(states_MC.index_select(0, places)).float(), row
+            begin += len(places)
+
+
+def _batches(rows: Sequence[Encoded]) -> Iterator[list[Encoded]]:
+    """Neighbours together, padded to at most `PASS_TOKENS`; at least one row."""
+    batch: list[Encoded] = []
+    longest = 0
     for row in rows:
-        places = np.flatnonzero(row.weights[1:] > 0)
-        tokens = row.tokens.tolist()
-        states_TC, _begins = body.states([Seen(tokens, list(range(len(tokens))))], [])
-        chosen = torch.from_numpy(places).to(states_TC.device)
-        yield begin, body.logits(states_TC.index_select(0, chosen)).float(), row
-        begin += len(places)
+        longest = max(longest, len(row.tokens))
+        if batch and longest * (len(batch) + 1) > PASS_TOKENS:
+            yield batch
+            batch, longest = [], len(row.tokens)
+        batch.append(row)
+    if batch:
+        yield batch
 
 
 @dataclass
