@@ -25,9 +25,13 @@ from tunewright.models.tensors import read_weights
 from tunewright.models.under import FILE as UNDER_FILE
 from tunewright.models.under import KIND as STACK
 from tunewright.models.under import UNDER, Under, under_of
+from tunewright.models.virtual import VirtualModel
+from tunewright.models.virtual_files import is_virtual, read_virtual
 
 REFUSALS = (ValueError, RuntimeError, OSError, KeyError, TypeError, SafetensorError)
 """What PEFT raises for an adapter that does not fit."""
+OURS = (BottleneckModel, VirtualModel)
+"""Coats of our own, which lie around PEFT's."""
 
 
 class Adapted(Protocol):
@@ -50,7 +54,7 @@ class Adapted(Protocol):
 
 def coats(model: Any) -> list[Adapted]:
     """The coats of a model, the outermost first; empty for a model without adapters."""
-    if isinstance(model, BottleneckModel):
+    if isinstance(model, OURS):
         return [cast("Adapted", model), *coats(model.model)]
     under = under_of(causal_lm(model)) if model is not None else None
     outer = [cast("Adapted", model)] if isinstance(model, PeftModel) else []
@@ -91,6 +95,8 @@ class Wardrobe:
     """The adapters of one model: what it was opened with, and what was loaded since. Shared by all its views."""
 
     def __init__(self, model: Any) -> None:
+        if any(isinstance(coat, PeftModel) and coat.active_peft_config.is_prompt_learning for coat in coats(model)):
+            raise UserError("virtual tokens inside a model of PEFT cannot be used.", do="Load them from their folder.")
         self.model = model
         self._own = {id(coat): coat.active_adapter for coat in coats(model)}
 
@@ -118,7 +124,7 @@ class Wardrobe:
 
     def load(self, name: str, folder: Path) -> None:
         """Take in an adapter. Raises UserError, with nothing taken in, when it does not fit or is spoilt."""
-        if not name or name == BASE or name in self.names:
+        if not name or "." in name or name == BASE or name in self.names:
             raise UserError(f"an adapter cannot be called {name!r} here.", do="Choose a name that is not in use.")
         if (folder / UNDER_FILE).is_file():
             raise UserError(
@@ -128,6 +134,8 @@ class Wardrobe:
             )
         if is_bottleneck(folder):
             self._load_bottleneck(name, folder)
+        elif is_virtual(folder):
+            self._load_virtual(name, folder)
         else:
             self._load_peft(name, folder)
 
@@ -140,16 +148,25 @@ class Wardrobe:
             if self._own.get(id(coat)) == name:
                 del self._own[id(coat)]
             if not left and isinstance(coat, PeftModel):  # PEFT does nothing without an adapter to ask
-                self._put_inside(coat.get_base_model() if coat.active_peft_config.is_prompt_learning else coat.unload())
+                self._put_inside(coat.unload())
                 continue
             coat.delete_adapter(name)
             if left and coat.active_adapter not in left:
                 coat.set_adapter(left[0])
 
     def _load_bottleneck(self, name: str, folder: Path) -> None:
-        outer = self.model if isinstance(self.model, BottleneckModel) else BottleneckModel(self.model)
+        worn = next((coat for coat in coats(self.model) if isinstance(coat, BottleneckModel)), None)
+        outer = worn or BottleneckModel(self.model)
         read_adapter(outer, name, folder=folder)
-        self.model = outer.train(self.model.training)
+        if worn is None:
+            self.model = outer.train(self.model.training)
+
+    def _load_virtual(self, name: str, folder: Path) -> None:
+        worn = next((coat for coat in coats(self.model) if isinstance(coat, VirtualModel)), None)
+        outer = worn or VirtualModel(self.model)
+        read_virtual(outer, name, folder=folder)
+        if worn is None:
+            self.model = outer.train(self.model.training)
 
     def _load_peft(self, name: str, folder: Path) -> None:
         found = _finite_weights(folder)
@@ -179,12 +196,16 @@ class Wardrobe:
     @property
     def _inside(self) -> Any:
         """What a coat of PEFT goes around."""
-        return self.model.model if isinstance(self.model, BottleneckModel) else self.model
+        found = self.model
+        while isinstance(found, OURS):
+            found = found.model
+        return found
 
     def _put_inside(self, model: Any) -> None:
         """Put a model with or without a coat of PEFT in the place of the one that is there."""
-        if isinstance(self.model, BottleneckModel):
-            self.model.model = model
+        ours = [coat for coat in coats(self.model) if isinstance(coat, OURS)]
+        if ours:
+            ours[-1].model = model
         else:
             self.model = model
 

@@ -7,7 +7,8 @@ C width, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
@@ -159,6 +160,18 @@ class Virtual(Protocol):
 def virtual_of(model: Any) -> Virtual | None:
     """The virtual tokens that a method hung on a model, None without."""
     return getattr(causal_lm(model), VIRTUAL, None)
+
+
+@contextmanager
+def without_virtual(model: Any) -> Iterator[None]:
+    """No virtual tokens in the block: what a method that adds them began from."""
+    hung = vars(causal_lm(model))
+    virtual = hung.pop(VIRTUAL, None)
+    try:
+        yield
+    finally:
+        if virtual is not None:
+            hung[VIRTUAL] = virtual
 
 
 def packed_hidden(model: Any, batch: PackedBatch) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor
 from transformers import Cache
 
 from tunewright.core.language_model import Generated, Piece, Request
-from tunewright.models.inference import Body, causal_mask, growing_cache, shared_prefix
+from tunewright.models.inference import Body, growing_cache, shared_prefix
 from tunewright.models.sampling import Chosen, choose, uniforms, wishes_of
 from tunewright.models.wording import Decode, Wording
 
@@ -91,11 +91,12 @@ def stream(
     longest = max((len(request.prompt) + request.max_new_tokens for request in requests), default=0)
     masks = body.takes_masks(longest)
     same = shared_prefix(given) if masks else 0
-    prefix = body.computed_prefix(given[0][:same]) if same else []
+    prefix = body.computed_prefix(given[0][:same]) if same else body.beginning
     order = sorted((at for at, each in enumerate(answers) if each.finish is None), key=lambda at: len(given[at]))
     for batch in _batches(order, requests, batch_tokens=batch_tokens, mixed=masks):
         cache = growing_cache(prefix, len(batch), config=body.config)
-        rows = _begin(body, [given[index][same:] for index in batch], [answers[index] for index in batch], cache, same)
+        own = [given[index][same:] for index in batch]
+        rows = _begin(body, own, [answers[index] for index in batch], cache, same + body.virtual_tokens)
         yield from _go_on(body, *rows, number={id(answers[index]): index for index in batch})
 
 
@@ -134,7 +135,7 @@ def _begin(
     hidden = body.hidden(
         torch.tensor(padded, device=body.device),
         positions_BT=(places + prefix).expand(len(prompts), -1),
-        mask=causal_mask(longest, prefix, device=body.device),
+        mask=body.causal(longest, prefix),
         cache=cache,
     )
     seen = None

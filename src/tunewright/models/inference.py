@@ -1,6 +1,7 @@
 """A model as evaluation sees it: passes without gradient that leave a training model exactly as they found it.
 
-Shapes: B rows, T tokens of the longest row, P tokens of a shared prefix, N read positions, C width, V vocabulary.
+A method's virtual tokens begin every row: they are computed once, as the first tokens of the shared prefix. Shapes: B
+rows, T tokens of the longest row, P tokens of a shared prefix, N read positions, C width, V vocabulary.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -17,7 +19,7 @@ from torch import Tensor
 from transformers import Cache, DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-from tunewright.models.forward import causal_lm
+from tunewright.models.forward import causal_lm, virtual_of
 from tunewright.models.load import attention_of
 
 LIBRARY_KERNELS = frozenset({"sdpa", "eager"})
@@ -93,17 +95,39 @@ class Body:
 
         Only then may rows share a prefix or branch; recurrent and sliding layers get whole rows of their own.
         """
-        kinds = set(getattr(self.config, "layer_types", None) or ["full_attention"])
+        return self._sees_all(longest + self.virtual_tokens)
+
+    def _sees_all(self, longest: int) -> bool:
+        """The same for rows with all that begins them."""
         window = getattr(self.config, "sliding_window", None)
-        recurrent = any(
-            hasattr(self.config, key) for key in ("state_size", "mamba_d_state", "lru_width", "rescale_every")
-        )
-        plain = kinds == {"full_attention"} and not recurrent and attention_of(self.config) == "sdpa"
+        plain = layer_kinds(self.config) == {"full_attention"} and attention_of(self.config) == "sdpa"
         return plain and (not window or longest <= window) and not hasattr(self.config, "alibi")
+
+    @property
+    def virtual_tokens(self) -> int:
+        """Virtual tokens that begin every row."""
+        virtual = virtual_of(self.lm)
+        return virtual.tokens if virtual is not None else 0
+
+    @cached_property
+    def beginning(self) -> list[tuple[Tensor, Tensor]]:
+        """Keys and values of each layer for the virtual tokens, [1, K, P, D]; empty without them."""
+        virtual = virtual_of(self.lm)
+        if virtual is None:
+            return []
+        dtype = self.lm.get_input_embeddings().weight.dtype
+        prefix = virtual.prefix()
+        if prefix is not None:
+            return prefix.layers(dtype)
+        cache = DynamicCache()
+        positions = torch.arange(virtual.tokens, device=self.device)[None]
+        self._run(cache, inputs_embeds=virtual.embeddings().to(dtype)[None], position_ids=positions)
+        return _held(cache)
 
     def states(self, rows: Sequence[Seen], prefix: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, list[int]]:
         """States of rows padded on the right to the longest, [B * T, C]; no real token sees padding."""
         longest = max(len(row.tokens) for row in rows)
+        prefix = prefix or self.beginning
         before = prefix[0][0].shape[-2] if prefix else 0
         tokens = np.zeros((len(rows), longest), np.int64)
         positions = np.tile(np.arange(longest), (len(rows), 1))
@@ -113,7 +137,7 @@ class Body:
         hidden_BTC = self.hidden(
             torch.from_numpy(tokens).to(self.device),
             positions_BT=torch.from_numpy(positions + before).to(self.device),
-            mask=_mask_of(rows, longest, before, self.device),
+            mask=self._mask_of(rows, longest, before),
             cache=passing_cache(prefix),
         )
         return hidden_BTC.flatten(0, 1), [at * longest for at in range(len(rows))]
@@ -122,15 +146,25 @@ class Body:
         self, tokens_BT: Tensor, *, positions_BT: Tensor, mask: Tensor | None = None, cache: Cache | None = None
     ) -> Tensor:
         """Hidden states [B, T, C] after the last norm. `mask` is boolean [B or 1, 1, T, P + T]; None: causal."""
+        return self._run(cache, input_ids=tokens_BT, position_ids=positions_BT, attention_mask=mask)
+
+    def _run(self, cache: Cache | None, **given: Any) -> Tensor:
         carried = {self._cache_name: cache} if cache is not None else {}
-        out = self.decoder(
-            input_ids=tokens_BT,
-            position_ids=positions_BT,
-            attention_mask=mask,
-            use_cache=cache is not None,
-            **carried,
-        )
-        return out.last_hidden_state
+        return self.decoder(use_cache=cache is not None, **carried, **given).last_hidden_state
+
+    def causal(self, longest: int, before: int) -> Tensor | None:
+        """A causal mask of rows after a prefix; None where the model's own is as good, or the only right one."""
+        return causal_mask(longest, before, device=self.device) if self._sees_all(longest + before) else None
+
+    def _mask_of(self, rows: Sequence[Seen], longest: int, before: int) -> Tensor | None:
+        if all(row.sees is None for row in rows):
+            return self.causal(longest, before)
+        mask = np.ones((len(rows), 1, longest, before + longest), np.bool_)
+        mask[..., before:] = np.tri(longest, dtype=np.bool_)
+        for at, row in enumerate(rows):
+            if row.sees is not None:
+                mask[at, 0, : len(row.sees), before : before + len(row.sees)] = row.sees
+        return torch.from_numpy(mask).to(self.device)
 
     def logits(self, hidden_NC: Tensor) -> Tensor:
         """Scores of the vocabulary [N, V], float32 at least, with what some families do after the projection."""
@@ -147,23 +181,24 @@ class Body:
         return logits
 
     def computed_prefix(self, tokens: tuple[int, ...]) -> list[tuple[Tensor, Tensor]]:
-        """Keys and values of each layer for a prefix, [1, K, P, D]."""
-        cache = DynamicCache()
+        """Keys and values of each layer for what begins every row and a prefix after it, [1, K, P, D]."""
+        begun = self.virtual_tokens
+        cache = Cache(layers=[_filled(DynamicLayer(), *pair) for pair in self.beginning]) if begun else DynamicCache()
         ids = torch.tensor([tokens], device=self.device)
-        self.hidden(ids, positions_BT=torch.arange(len(tokens), device=self.device)[None], cache=cache)
-        layers = [layer for layer in cache.layers if isinstance(layer, DynamicLayer)]
-        return [(layer.keys, layer.values) for layer in layers if layer.keys is not None and layer.values is not None]
+        positions = torch.arange(begun, begun + len(tokens), device=self.device)[None]
+        self.hidden(ids, positions_BT=positions, mask=self.causal(len(tokens), begun), cache=cache)
+        return _held(cache)
 
 
-def _mask_of(rows: Sequence[Seen], longest: int, before: int, device: torch.device) -> Tensor | None:
-    if all(row.sees is None for row in rows):
-        return causal_mask(longest, before, device=device)
-    mask = np.ones((len(rows), 1, longest, before + longest), np.bool_)
-    mask[..., before:] = np.tri(longest, dtype=np.bool_)
-    for at, row in enumerate(rows):
-        if row.sees is not None:
-            mask[at, 0, : len(row.sees), before : before + len(row.sees)] = row.sees
-    return torch.from_numpy(mask).to(device)
+def layer_kinds(config: Any) -> set[str]:
+    """The kinds of a model's layers, by Transformers' names; `recurrent` for those that keep a state."""
+    recurrent = any(hasattr(config, key) for key in ("state_size", "mamba_d_state", "lru_width", "rescale_every"))
+    return {*(getattr(config, "layer_types", None) or ["full_attention"]), *(["recurrent"] if recurrent else [])}
+
+
+def _held(cache: Cache) -> list[tuple[Tensor, Tensor]]:
+    layers = [layer for layer in cache.layers if isinstance(layer, DynamicLayer)]
+    return [(layer.keys, layer.values) for layer in layers if layer.keys is not None and layer.values is not None]
 
 
 def passing_cache(prefix: list[tuple[Tensor, Tensor]]) -> Cache | None:

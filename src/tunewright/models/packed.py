@@ -329,6 +329,10 @@ class Prefix(Protocol):
         """Keys and values [1, K, T, D] of a layer's attention, those of the virtual tokens put in."""
         ...
 
+    def layers(self, dtype: torch.dtype) -> list[tuple[Tensor, Tensor]]:
+        """Keys and values [1, K, P, D] of each layer, as a cache holds them."""
+        ...
+
 
 def use_packed_attention(model: Any) -> None:
     """Switch a Transformers model to packed attention; its passes then need `segments`."""

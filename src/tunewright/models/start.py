@@ -18,6 +18,8 @@ from tunewright.models.bottleneck_files import check_form, is_bottleneck
 from tunewright.models.config import read_json
 from tunewright.models.tensors import read_weights
 from tunewright.models.under import FILE as UNDER
+from tunewright.models.virtual import VirtualModel
+from tunewright.models.virtual_files import check_virtual
 from tunewright.models.weights import INDEX, SINGLE, tensors_digest, tensors_of, weight_files
 
 ADAPTER = "adapter_model.safetensors"
@@ -92,7 +94,9 @@ def start_weights(method: Any, model: Any, *, folder: Path, base_digest: str = "
     weights = method.read(folder) if adapter else {name: found[name] for name in trainable if name in found}
     _check_names(weights, trainable, folder)
     _check_values(weights, trainable, folder)
-    if adapter:
+    if isinstance(model, VirtualModel):
+        pass  # the table that is saved beside them follows from them
+    elif adapter:
         _check_rest(found, method.content(model, weights), folder)
     else:
         _check_rest(found, dict(model.named_parameters(remove_duplicate=False)) | weights, folder)
@@ -110,6 +114,8 @@ def _check_form(folder: Path, model: Any) -> None:
         )
     if ours:
         check_form(folder, model)
+    elif isinstance(model, VirtualModel):
+        check_virtual(folder, model.tokens_of(model.active_adapter))
     else:
         check_adapter_config(folder, model)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +11,7 @@ from typing import Any, Literal
 from tunewright.core import digest
 from tunewright.core.events import Emit, silent
 from tunewright.core.ports import Encoded, Measures, Objective
-from tunewright.models.forward import causal_lm, prepare_for_packing
+from tunewright.models.forward import causal_lm, prepare_for_packing, without_virtual
 from tunewright.models.heads import WithHead
 from tunewright.models.load import load
 from tunewright.models.start import start_digest, start_weights
@@ -88,7 +89,9 @@ class Measuring:
             path = self._path(name, split)
             found = stored(path, examples=len(examples))
             if found is None and self.world.first:
-                measure(self.objective, model(), examples=examples, path=path, emit=self.emit)
+                asked = model()
+                with without_virtual(asked) if name == "base" else nullcontext():
+                    measure(self.objective, asked, examples=examples, path=path, emit=self.emit)
             self.world.wait()
             examples.measured = stored(path, examples=len(examples))
 
