@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 from tunewright.app import checking, evaluating, resolve, retained, training, writing
+from tunewright.app.general import with_general_rows
 from tunewright.app.loaded import Base, base_model, base_model_digest, base_of, check_base, check_context
 from tunewright.app.project import Project
 from tunewright.app.stage import Stage
@@ -90,6 +91,12 @@ def _prepare(project: Project, base: Base, *, emit: Emit) -> DatasetVersion:
     return version
 
 
+def _general(project: Project, base: Base, *, emit: Emit) -> DatasetVersion | None:
+    """The rows that stand for what the model should keep, prepared; None where the recipe names none."""
+    aside = with_general_rows(project)
+    return _prepare(aside, base, emit=emit) if aside else None
+
+
 def fetched_sources(project: Project, parts: DataParts, *, emit: Emit) -> Fetched:
     """Copies of the remote sources that a recipe names, each looked at once a project."""
     of = Fetch(parts.stores, project.workspace, project.folder, emit, project.clock, project.opened_s)
@@ -100,7 +107,7 @@ def train(project: Project, emit: Emit) -> Run:
     """Prepare if need be, then train or go on where a run stopped; alone, or as the first of several processes."""
     base = base_of(project, emit)
     version = _prepare(project, base, emit=emit)
-    planned = training.plan(project, version, base=base, emit=emit)
+    planned = training.plan(project, version, base=base, general=_general(project, base, emit=emit), emit=emit)
 
     def exists(run: Run) -> bool:
         return is_whole(project.workspace.models / run.name)
@@ -116,7 +123,8 @@ def assist(project: Project) -> None:
     project = project.with_copies_as_they_are()
     base = base_of(project, events.silent)
     version = _prepare(project, base, emit=events.silent)
-    planned = training.plan(project, version, base=base, emit=events.silent)
+    general = _general(project, base, emit=events.silent)
+    planned = training.plan(project, version, base=base, general=general, emit=events.silent)
     done = project.workspace.find_record("runs", planned.key, Run)
     if done is None or not is_whole(project.workspace.models / done.name):
         training.assist(planned, project, emit=events.silent)

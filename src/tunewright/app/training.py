@@ -50,7 +50,9 @@ def rank() -> int:
     return standing_of(os.environ).rank
 
 
-def plan(project: Project, version: DatasetVersion, *, base: Base, emit: Emit) -> Training:
+def plan(
+    project: Project, version: DatasetVersion, *, base: Base, general: DatasetVersion | None = None, emit: Emit
+) -> Training:
     """Resolve everything that is `auto`, measuring where that is asked for, and name the run."""
     recipe, parts = project.recipe, _parts(project, version, base=base)
     schedule = recipe.training.schedule
@@ -59,7 +61,7 @@ def plan(project: Project, version: DatasetVersion, *, base: Base, emit: Emit) -
     asked = recipe.model.start_from
     start = start_folder(asked, folder=project.folder, workspace=project.workspace) if asked else None
     teacher = teacher_of(project, base=base, example=_first(project, version), emit=emit)
-    ground = Ground(project, version, base, start, teacher)
+    ground = Ground(project, version, base, start, teacher, general)
     measured = None
     if asks_for_measuring(recipe):
         draft = resolve_settings(recipe, parts, dataset=version, measured_tokens=LARGE_PASS)
@@ -94,6 +96,7 @@ class Ground:
     base: Base
     start: Path | None
     teacher: Teacher | None
+    general: DatasetVersion | None
 
     def inputs(self, settings: Settings) -> TrainInputs:
         """What a run with these settings is made from."""
@@ -103,8 +106,11 @@ class Ground:
             settings,
             dataset=self.version,
             base_digest=self.base.found.digest,
-            start_digest=start_digest(self.start) if self.start else "",
-            teacher_digest=teacher.found.digest if teacher else "",
+            more={
+                "start": start_digest(self.start) if self.start else "",
+                "teacher": teacher.found.digest if teacher else "",
+                "general": self.general.name if self.general else "",
+            },
         )
         return TrainInputs(
             recipe=project.recipe,
@@ -119,6 +125,7 @@ class Ground:
             made_at=project.now(),
             cache=project.workspace.cache,
             start=self.start,
+            general=open_dataset(project.workspace, self.general) if self.general else None,
             teacher=teacher.open if teacher else None,
             teacher_digest=teacher.found.digest if teacher else "",
         )

@@ -23,6 +23,30 @@ class CheckpointOptions(Options):
     )
 
 
+class RegularisationOptions(Options):
+    """What holds weights near where they began, so that a model keeps what it knew."""
+
+    l2_to_start: float = option(
+        0.0,
+        "Half of this times the squared distance of what trains from its start is added to the loss.",
+        why="0: nothing is held; 1e-4 to 1e-1 are worth trying, and cost one copy of what trains",
+        ge=0,
+    )
+    ewc: float = option(
+        0.0,
+        "The same, each weight times its Fisher information on general rows (Kirkpatrick et al., 2017, "
+        "arXiv 1612.00796, equation 3).",
+        why="0: nothing is held; it needs general_rows, one backward pass over each of them, and two copies",
+        ge=0,
+    )
+    general_rows: str | None = option(
+        None, "A file of rows that stand for what the model should keep.", why="none: needed for ewc alone"
+    )
+    fisher_rows: int = option(
+        128, "At most so many of the general rows, the first.", why="enough for a diagonal; each costs a pass", ge=1
+    )
+
+
 class GuardOptions(Options):
     """What happens when a loss or gradient is NaN or infinite, or a loss jumps."""
 
@@ -136,6 +160,7 @@ class TrainingOptions(Options):
     )
     checkpoints: CheckpointOptions = option({}, "What is kept on disk.", why="see its keys")
     guard: GuardOptions = option({}, "What happens when a step goes wrong.", why="see its keys")
+    regularisation: RegularisationOptions = option({}, "What holds weights near their start.", why="see its keys")
     early_stopping: EarlyStoppingOptions = option({}, "When to stop before the end.", why="see its keys")
     evaluate_every: int | None = option(
         None, "Validation loss each so many steps.", why="none: ten times in a run", unit="steps", ge=1

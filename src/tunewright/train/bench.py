@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tunewright.train.anchor import Anchor
 from tunewright.train.checkpoints import Checkpoint
 from tunewright.train.examples import Examples
 from tunewright.train.masters import Masters
@@ -28,6 +29,7 @@ class Bench:
     train: Examples
     validation: Examples | None
     world: World = ALONE
+    anchor: Anchor | None = None
 
     @contextmanager
     def for_use(self) -> Generator[Mapping[str, Tensor] | None]:

@@ -21,7 +21,8 @@ from tunewright.train.settings import Settings
 class TrainInputs:
     """What a run is made from. `start`: a folder with trained weights to go on from; `cache`: for what is measured.
 
-    `teacher`: opens the model that an objective learns from; `teacher_digest`: of its weights.
+    `general`: rows that stand for what the model should keep. `teacher`: opens the model that an objective learns from;
+    `teacher_digest`: of its weights.
     """
 
     recipe: Recipe
@@ -36,6 +37,7 @@ class TrainInputs:
     made_at: str
     cache: Path
     start: Path | None = None
+    general: Dataset | None = None
     teacher: Callable[[], Any] | None = None
     teacher_digest: str = ""
 

@@ -54,7 +54,7 @@ class Loop:
         self.guard = Guard(options.guard)
         self.patience = Patience(options.early_stopping)
         self.passes = Passes(
-            bench.model, bench.masters, bench.parts.objective, bench.world, settings.micro_batch_tokens
+            bench.model, bench.masters, bench.parts.objective, bench.world, settings.micro_batch_tokens, bench.anchor
         )
         self.ended = False
 

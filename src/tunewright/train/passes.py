@@ -15,6 +15,7 @@ import torch
 
 from tunewright.core.ports import Encoded, Objective, WholeStep
 from tunewright.models.forward import pack
+from tunewright.train.anchor import Anchor
 from tunewright.train.batches import micro_batches
 from tunewright.train.masters import Masters
 from tunewright.train.world import World
@@ -36,6 +37,7 @@ class Passes:
     objective: Objective
     world: World
     budget_tokens: int
+    anchor: Anchor | None = None
 
     def gradients(self, examples: Sequence[Encoded], *, seed: int) -> float:
         """Add up a step's gradients in the masters of every rank; returns the step's loss. `seed` is for dropout."""
@@ -50,7 +52,8 @@ class Passes:
             loss.backward()
             total += float(loss.detach())
         self.world.add_up(self.masters.gradients() if self.world.size > 1 else ())
-        return self.world.sums(total)[0]
+        held = self.anchor.add(self.masters) if self.anchor is not None else 0.0
+        return self.world.sums(total)[0] + held
 
     def scores(self, examples: Sequence[Encoded]) -> Scores:
         """Loss and metrics of examples, without gradients."""

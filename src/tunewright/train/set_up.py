@@ -16,6 +16,7 @@ from tunewright.models.heads import WithHead
 from tunewright.models.load import load
 from tunewright.models.start import start_digest, start_weights
 from tunewright.models.vocabulary import resize
+from tunewright.train.anchoring import anchor_of
 from tunewright.train.batches import check_longest
 from tunewright.train.bench import Bench
 from tunewright.train.examples import Examples
@@ -61,7 +62,8 @@ def set_up(inputs: TrainInputs, parts: TrainParts, *, world: World, emit: Emit =
     optimiser = parts.optimiser.build(
         masters.weights, learning_rate=inputs.settings.learning_rate, rates=parts.method.rates(model)
     )
-    return Bench(model, masters, optimiser, parts, train, validation, world)
+    anchor = anchor_of(inputs, model, masters, world=world, emit=emit)
+    return Bench(model, masters, optimiser, parts, train, validation, world, anchor)
 
 
 def _examples(inputs: TrainInputs, parts: TrainParts, name: str) -> Examples:

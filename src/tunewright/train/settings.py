@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tunewright.core import digest
@@ -120,12 +122,12 @@ def run_key(
     *,
     dataset: DatasetVersion,
     base_digest: str,
-    start_digest: str = "",
-    teacher_digest: str = "",
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """The key of a run: parents, options and versions; what has no effect on the weights is left out."""
-    start = {"start": start_digest} if start_digest else {}
-    teacher = {"teacher": teacher_digest} if teacher_digest else {}
+    """The key of a run: parents, options and versions; what has no effect on the weights is left out.
+
+    `more`: digests of what else a run is made from (`start`, `teacher`, `general`); empty ones do not count.
+    """
     return digest.of_json(
         {
             "loop": VERSION,
@@ -137,8 +139,7 @@ def run_key(
             "schedule": _dumped(recipe.training.schedule),
             "training": effective(recipe.training),
             "used": settings.used(),
-            **start,
-            **teacher,
+            **{name: value for name, value in more.items() if value},
         }
     )
 
@@ -152,4 +153,6 @@ def effective(training: TrainingOptions) -> dict[str, Any]:
     stopping = training.early_stopping
     decides = stopping.patience is not None or stopping.keep == "best"
     asked = training.model_dump(mode="json", exclude=set(WITHOUT_EFFECT - DECIDING if decides else WITHOUT_EFFECT))
-    return {name: value for name, value in asked.items() if name not in RESOLVED}
+    held = training.regularisation
+    unused = RESOLVED if held.l2_to_start or held.ewc else RESOLVED | {"regularisation"}
+    return {name: value for name, value in asked.items() if name not in unused}
