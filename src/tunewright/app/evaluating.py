@@ -10,13 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tunewright.app import archives, resolve
+from tunewright.app import archives, resolve, rewards
 from tunewright.app.loaded import Base, Loaded, models_of
 from tunewright.app.project import Place, Project
 from tunewright.app.stage import Stage
 from tunewright.core import digest
 from tunewright.core.errors import UserError
-from tunewright.core.events import Emit
+from tunewright.core.events import Emit, silent
+from tunewright.core.language_model import HeadedModel
 from tunewright.core.nouns import DatasetVersion, Evaluation, Run, Verdict
 from tunewright.core.ports import Row
 from tunewright.core.workspace import Workspace
@@ -30,7 +31,7 @@ from tunewright.evaluate.suite import Bench, NotMeasured, Reading, scorers_of
 from tunewright.recipe.recipe import EvaluateOptions
 from tunewright.stats.power import needed_rows, smallest_effect
 
-EVALUATION_VERSION = 7
+EVALUATION_VERSION = 8
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,9 @@ class Asking:
         suites = [suite.options.model_dump(mode="json") for suite in self.suites]
         asked = [self.options.model_dump(mode="json"), suites, metrics]
         who = [self.models.base.identity, self.models.tuned.identity if self.models.tuned else None]
-        rows = [self.data.version.name, self.data.chat.digest] if self.data else []
-        return digest.of_json([EVALUATION_VERSION, asked, who, rows, files, self.examples])
+        rows = [self.data.version.name, self.data.chat.digest, self.data.version.labels] if self.data else []
+        read = rewards.names(self.options.scorers, folder=self.folder, workspace=self.workspace)
+        return digest.of_json([EVALUATION_VERSION, asked, who, rows, files, self.examples, read])
 
 
 def room_of(folder: Path, workspace: Workspace) -> Bench:
@@ -83,6 +85,8 @@ def measure(asking: Asking, place: Place | Project, *, emit: Emit) -> Evaluation
     folder = asking.workspace.evaluations / key
 
     def work() -> Evaluation:
+        scorers = resolve.scorers(asking.suites, asking.options.scorers)
+        rewards.bind(scorers.values(), folder=asking.folder, workspace=asking.workspace, emit=emit)
         task = Task(
             options=asking.options,
             data=asking.data,
@@ -91,7 +95,7 @@ def measure(asking: Asking, place: Place | Project, *, emit: Emit) -> Evaluation
             folder=folder,
             made_at=place.now(),
             clock=place.clock,
-            scorers=resolve.scorers(asking.suites),
+            scorers=scorers,
             examples=asking.examples,
             sheets=asking.workspace.evaluations / "sheets",
             room=asking.room,
@@ -179,7 +183,14 @@ class RunModels:
             identity=digest.of_json([weights, numbers, self.base.chat.digest]),
             watch=self.watch,
             context_tokens=self.base.found.context_tokens,
+            head=self._head if role == "tuned" and resolve.head(self.project.recipe) is not None else None,
         )
+
+    def _head(self) -> HeadedModel:
+        """The tuned model with its head. Raises UserError where it has none."""
+        if self.loaded.head is None:
+            raise UserError("this model has no head.", where=self.run.name, do="Train it again.")
+        return self.loaded.head
 
     def _opener(self, role: str) -> Callable[[], Any]:
         return lambda: getattr(self.loaded, role)
@@ -188,11 +199,15 @@ class RunModels:
 def check(project: Project, version: DatasetVersion) -> None:
     """Refuse what could not be measured once the model is trained, which takes long.
 
-    Raises UserError for a split without rows, a file of a suite that is not there, and a gate that nothing can meet.
+    Raises UserError for a split without rows, a file of a suite or a reward model that is not there, and a gate that
+    nothing can meet.
     """
     check_rows(project.recipe.evaluate, version)
     suites = resolve.suites(project.recipe, labels=version.labels)
     check_gates(project.recipe.gates, suites, options=project.recipe.evaluate)
+    given = project.recipe.evaluate.scorers
+    found = resolve.scorers(suites, given).values()
+    rewards.bind(found, folder=project.folder, workspace=project.workspace, emit=silent)
     room = room_of(project.folder, project.workspace)
     for suite in suites:
         if isinstance(suite, Reading):
@@ -255,12 +270,14 @@ def judge(project: Project, evaluation: Evaluation) -> Verdict:
     """Whether an evaluation meets the recipe's gates; written beside its answers. Nothing is asked of a model."""
     folder = project.workspace.evaluations / evaluation.key
     asked = project.recipe.gates
-    names = {gate.metric for gate in asked}
+    given = project.recipe.evaluate.scorers
+    scorers = {name: resolve.scorer(name, given) for name in sorted({gate.metric for gate in asked})}
+    rewards.bind(scorers.values(), folder=project.folder, workspace=project.workspace, emit=silent)
     verdict = gates.decide(
         asked,
         evaluation,
         answers=read_answers(folder) if asked else (),
-        scorers={name: resolve.scorer(name) for name in sorted(names)},
+        scorers=scorers,
         key=digest.of_json([evaluation.name, [gate.model_dump(mode="json") for gate in asked]]),
     )
     write_verdict(folder, verdict)

@@ -13,9 +13,11 @@ from tunewright.app.project import Project
 from tunewright.core import digest
 from tunewright.core.errors import UserError
 from tunewright.core.events import Emit
-from tunewright.core.language_model import LanguageModel
+from tunewright.core.language_model import HeadedModel, LanguageModel
 from tunewright.core.nouns import Run
 from tunewright.models.find import FoundModel, find
+from tunewright.models.headed import Headed
+from tunewright.models.heads import WithHead, read_head
 from tunewright.models.language_model import BULK, open_language_model
 from tunewright.models.load import load, resolve_device
 from tunewright.models.start import start_digest, start_folder
@@ -43,6 +45,8 @@ class Loaded:
 
     base: LanguageModel
     tuned: LanguageModel
+    head: HeadedModel | None = None
+    """The tuned model with its head, where the objective trained one."""
 
 
 def base_of(project: Project, emit: Emit) -> Base:
@@ -105,12 +109,14 @@ def models_of(project: Project, run: Run, *, base: Base) -> Loaded:
     """
     check_base(run, base)
     method = resolve.method(project.recipe)
-    model = method.load(_plain(project, run, base=base), project.workspace.models / run.name)
+    folder = project.workspace.models / run.name
+    model = method.load(_plain(project, run, base=base), folder)
     compiled = project.workspace.compiled
     tuned = _opened(model, base, compiled=compiled)
+    head = Headed(tuned, *read_head(folder)) if isinstance(method, WithHead) else None
     if method.adapts:
-        return Loaded(tuned.without_adapter(), tuned)
-    return Loaded(_opened(_plain(project, run, base=base), base, compiled=compiled), tuned)
+        return Loaded(tuned.without_adapter(), tuned, head)
+    return Loaded(_opened(_plain(project, run, base=base), base, compiled=compiled), tuned, head)
 
 
 def _opened(model: Any, base: Base, *, compiled: Path) -> LanguageModel:

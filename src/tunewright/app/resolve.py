@@ -13,7 +13,7 @@ from tunewright.core.ports import Detector, Embedder, HasOutputs, Method, Tracke
 from tunewright.core.store import Store
 from tunewright.data.prepare import DataParts
 from tunewright.data.rows import SPLITS
-from tunewright.evaluate.suite import scorers_of
+from tunewright.evaluate.suite import OfHead, scorers_of
 from tunewright.models.heads import WithHead
 from tunewright.models.over import OverAdapter
 from tunewright.recipe import remote
@@ -88,17 +88,36 @@ def harness(name: str) -> Any:
 def suites(recipe: Recipe, *, labels: Sequence[str]) -> list[Any]:
     """The suites of a recipe, with the metrics that its gates ask for besides their own.
 
-    `auto` is held-out loss, labels where rows have labels, else greedy answers, and every suite that a gate names.
+    `auto` is what the head says where the objective trains one; else held-out loss, with preferences for pairs, greedy
+    answers for rated rows, labels where rows have labels, else greedy answers; and every suite that a gate names.
     """
-    asked = recipe.evaluate.suites
+    asked, kind = recipe.evaluate.suites, head(recipe)
     if asked == "auto":
-        answered = () if recipe.objective.rows == "documents" else ("labels" if labels else "answers",)
         known = catalog.names("suites")
         named = [gate.suite for gate in recipe.gates if gate.suite in known]
-        names = dict.fromkeys(("heldout", *answered, *named))
+        names = dict.fromkeys((*_by_rows(recipe.objective.rows, labels=labels, headed=kind is not None), *named))
         asked = tuple(catalog.options("suites", name)() for name in names)
     found = [part("suites", options) for options in asked]
+    for suite in found:
+        if kind is not None and isinstance(suite, OfHead):
+            suite.kind = kind
     return [with_metrics(suite, recipe.gates) for suite in found]
+
+
+def _by_rows(rows: str, *, labels: Sequence[str], headed: bool) -> tuple[str, ...]:
+    """What `auto` means, by the rows that the objective learns from, and whether it trains a head."""
+    if headed:
+        return ("head",)
+    answered = "labels" if labels else "answers"
+    return {"documents": ("heldout",), "pairs": ("heldout", "preferences"), "rated": ("heldout", "answers")}.get(
+        rows, ("heldout", answered)
+    )
+
+
+def head(recipe: Recipe) -> str | None:
+    """What the head of the recipe's objective says: reward, classes or number; None for an objective without one."""
+    objective = part("objectives", recipe.objective)
+    return objective.outputs(()).kind if isinstance(objective, HasOutputs) else None
 
 
 def suite_options(text: str) -> Any:
@@ -142,12 +161,16 @@ def with_metrics(suite: Any, gates: Sequence[Any]) -> Any:
     return suite
 
 
-def scorer(name: str) -> Any:
-    """A metric with its default options. Raises UserError with the nearest name."""
-    return part("scorers", catalog.options("scorers", name)())
+def scorer(name: str, given: Sequence[Any] = ()) -> Any:
+    """A metric with the options that are given for it, else its defaults. Raises UserError with the nearest name."""
+    own = [options for options in given if options.type == name]
+    if len(own) > 1:
+        do = "Keep one: a metric has one set of options."
+        raise UserError(f"the metric {name} has options twice.", where="evaluate.scorers", do=do)
+    return part("scorers", own[0] if own else catalog.options("scorers", name)())
 
 
-def scorers(found: Sequence[Any]) -> dict[str, Any]:
-    """The metrics that suites name, by name."""
+def scorers(found: Sequence[Any], given: Sequence[Any] = ()) -> dict[str, Any]:
+    """The metrics that suites name, by name, with options where these are given."""
     names = {name for suite in found for way in suite.ways for name in scorers_of(suite, way)}
-    return {name: scorer(name) for name in sorted(names)}
+    return {name: scorer(name, given) for name in sorted(names)}

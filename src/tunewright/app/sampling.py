@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tunewright.app import evaluating, flow, resolve, targets
+from tunewright.app import evaluating, flow, resolve, rewards, targets
 from tunewright.app.loaded import base_of, check_base
 from tunewright.app.project import Project, open_project, open_run
 from tunewright.app.stage import Stage
 from tunewright.core import digest
 from tunewright.core.errors import UserError
-from tunewright.core.events import Emit
+from tunewright.core.events import Emit, silent
 from tunewright.core.nouns import DatasetVersion, Run, SamplingSearch
 from tunewright.data.dataset import open_dataset
 from tunewright.evaluate.bench import Data, Task, set_up
@@ -75,7 +75,7 @@ def of_run(project: Project, run: Run, *, asked: Asked, emit: Emit) -> tuple[Sam
     base = base_of(project, emit)
     check_base(run, base)
     version = flow.dataset_of(project, run, emit=emit)
-    chosen = choose(project, version, asked=asked)
+    chosen = choose(project, version, asked=asked, emit=emit)
     model = evaluating.RunModels(project, run, base, emit).respondent("tuned")
     options = project.recipe.evaluate.model_copy(update={"split": CHECKED, "base_prompts": ("bare",)})
     key = digest.of_json(
@@ -105,7 +105,7 @@ def of_run(project: Project, run: Run, *, asked: Asked, emit: Emit) -> tuple[Sam
     return Stage("sampling", key, SamplingSearch, work, exists).done(project, emit), folder / RECORD
 
 
-def choose(project: Project, version: DatasetVersion, *, asked: Asked) -> Chosen:
+def choose(project: Project, version: DatasetVersion, *, asked: Asked, emit: Emit = silent) -> Chosen:
     """The suite, way and metric that are meant. Raises UserError where there is none, or rows are missing."""
     for split, least, why in ((SEARCHED, LEAST_ROWS, "to search on"), (CHECKED, 1, "to check the winner on")):
         rows = version.receipt.splits.get(split, 0)
@@ -121,7 +121,8 @@ def choose(project: Project, version: DatasetVersion, *, asked: Asked) -> Chosen
     metric = asked.metric or next(iter(scorers_of(suite, way)), None)
     if metric is None:
         raise UserError(f"{suite.name} has no metric.", where="evaluate.suites", do="Name one with --metric.")
-    scorer = resolve.scorer(metric)
+    scorer = resolve.scorer(metric, project.recipe.evaluate.scorers)
+    rewards.bind([scorer], folder=project.folder, workspace=project.workspace, emit=emit)
     check_metric(metric, scorer)
     return Chosen(suite, way, metric, scorer)
 

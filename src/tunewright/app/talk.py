@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tunewright.app import resolve
 from tunewright.app.loaded import Loaded, base_of, models_of
 from tunewright.app.project import Project
 from tunewright.core.errors import UserError
@@ -69,9 +70,16 @@ class Talk:
 def open_talk(project: Project, emit: Emit, *, run: Run | None = None) -> Talk:
     """Load the newest trained model of a project, or of the run given.
 
-    Raises UserError when nothing was trained yet.
+    Raises UserError when nothing was trained yet, and for a model with a head.
     """
     found = run or run_of(project)
+    if resolve.head(project.recipe) is not None:
+        raise UserError(
+            f"a model that was trained for {project.recipe.objective.type} has a head that says numbers, and does not "
+            "talk.",
+            where=found.name,
+            do="See what it says with: tunewright evaluate",
+        )
     base = base_of(project, emit)
     models = models_of(project, found, base=base)
     return Talk(base.chat, models, found, project.recipe.data.system, base.found.context_tokens)

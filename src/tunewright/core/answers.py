@@ -5,9 +5,9 @@ N rows. Log-probabilities are in natural logarithms, times in seconds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,4 +63,23 @@ class Scorer(Protocol):
 
     def per_row(self, rows: Sequence[AnsweredRow]) -> NDArray[np.float64] | None:
         """One value a row, [N], whose mean over the rows that are no NaN is `score`; None for corpus metrics."""
+        ...
+
+
+class RewardModel(Protocol):
+    """A model that says how good answers are."""
+
+    def rewards(self, rows: Sequence[AnsweredRow]) -> NDArray[np.float64]:
+        """One number a row, [N], in the model's own unit; NaN for a row that it cannot read."""
+        ...
+
+
+@runtime_checkable
+class NeedsReward(Protocol):
+    """A scorer that asks a reward model, which it does not load itself: `options.model` names it."""
+
+    options: Any
+
+    def bind(self, open_model: Callable[[str], RewardModel]) -> None:
+        """Take what opens the reward model of a name."""
         ...

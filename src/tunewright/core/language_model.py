@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tunewright.core.ports import Ids
+from tunewright.core.ports import Ids, Outputs
 
 
 @dataclass(frozen=True)
@@ -166,4 +166,17 @@ class LanguageModel(AskedModel, Protocol):
 
     def without_adapter(self) -> LanguageModel:
         """The same weights with every adapter off: the base model, without a second copy."""
+        ...
+
+
+class HeadedModel(Protocol):
+    """A language model with a head, that says numbers of texts."""
+
+    @property
+    def meaning(self) -> Outputs:
+        """What the numbers mean."""
+        ...
+
+    def outputs(self, rows: Sequence[Ids]) -> NDArray[np.float32]:
+        """The head's numbers after each row's last token, [N, O]. Raises ValueError for an empty row."""
         ...

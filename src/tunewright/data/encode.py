@@ -19,7 +19,7 @@ from tunewright.core.ports import Chat, Gone, Message, Row, RowProblem
 from tunewright.data.encode_forms import encoded_pairs, encoded_prompts, is_good
 from tunewright.data.forms import UNCUT, Rows
 from tunewright.data.overlong import OVERLONG, PART_WITHOUT_ANSWER, RATED_LOW, Fitted, Refusal, Tokens, fit
-from tunewright.data.receipt import Ledger, Quarantine, histogram
+from tunewright.data.receipt import Ledger, Quarantine, are_measurements, histogram
 from tunewright.data.rows import piece
 from tunewright.data.shelf import wholes
 from tunewright.data.step import batches
@@ -101,6 +101,8 @@ class Encoder:
             self.ledger.lengths[split] = histogram(writer.lengths)
             parts += [split.encode(), writer.digest.encode()]
         refusal.check()
+        if self.form == "prompts" and are_measurements(set().union(*self.ledger.labels.values())):
+            self.ledger.labels = {split: Counter() for split in self.ledger.labels}
         return of_parts(parts)
 
     def _batch(self, rows: Sequence[Row], split: str, writer: SplitWriter, refusal: Refusal) -> None:
@@ -150,6 +152,8 @@ class Encoder:
             rejected = weighted(found.rejected, weight) if found.rejected is not None else None
             writer.add(row, weighted(found.example, weight), rejected=rejected)
             self.ledger.sources[row.source].kept += 1
+            if row.label is not None:
+                self.ledger.labels[split][row.label] += 1
             trained = sum(int(np.count_nonzero(weights)) for _tokens, weights in found.sides)
             counts.update(kept=total, trained=trained, masked=total - trained)
 

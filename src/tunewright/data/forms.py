@@ -21,6 +21,8 @@ UNCUT = ("pairs", "prompts")
 
 def learned(rows: Rows, loss_on: str) -> str:
     """What is written of rows, for the key of a data set."""
+    if rows == "prompts":
+        return f"prompts:{loss_on}:labels counted"
     return loss_on if rows in ("conversations", "documents") else f"{rows}:{loss_on}"
 
 

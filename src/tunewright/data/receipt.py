@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,9 @@ from tunewright.data.fates import Fates, Shown
 from tunewright.data.lines import MAX_RAW_CHARACTERS
 from tunewright.data.overlong import PART_WITHOUT_ANSWER
 from tunewright.recipe.recipe import LimitOptions
+
+MOST_NUMBERS = 1_000
+"""More different labels that are all numbers are no names of classes."""
 
 
 @dataclass
@@ -213,6 +217,18 @@ class Quarantine:
 def plain(text: str) -> str:
     """Text that any JSON reader takes: lone surrogates become visible escapes."""
     return text.encode("utf-8", errors="backslashreplace").decode()
+
+
+def are_measurements(labels: Collection[str]) -> bool:
+    """True of so many different numbers that they are no names of classes."""
+    return len(labels) > MOST_NUMBERS and all(map(_is_number, labels))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def labels_of(sources: Mapping[str, Counter[str]]) -> tuple[str, ...]:

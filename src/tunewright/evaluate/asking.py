@@ -56,6 +56,12 @@ def chat_of(model: Respondent) -> Chat:
     return model.chat
 
 
+def check_tokens(model: Respondent, bench: Bench) -> None:
+    """Raise NotMeasured for a model with another tokenizer or template: other tokens would be another measure."""
+    if chat_of(model).digest != bench.chat_digest:
+        raise NotMeasured(f"{model.name} has another tokenizer or template than the dataset was encoded with")
+
+
 def ranked(
     model: Respondent, rows: Sequence[Row], *, choices: Sequence[Sequence[str]], bench: Bench, style: Style = TRAINED
 ) -> list[AnsweredRow]:

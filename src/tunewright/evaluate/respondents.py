@@ -9,12 +9,13 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tunewright.core import digest
 from tunewright.core.events import Emit, Note, Progress
-from tunewright.core.language_model import GREEDY, Generated, Request, Sampling, Scored, ScoreItem
-from tunewright.core.ports import Chat
-from tunewright.evaluate.suite import Talk, Written
+from tunewright.core.language_model import GREEDY, Generated, HeadedModel, Request, Sampling, Scored, ScoreItem
+from tunewright.core.ports import Chat, Ids, Outputs
+from tunewright.evaluate.suite import NotMeasured, Talk, Written
 
 BLOCK_ROWS = 256
 """Rows handed to a model at once: many enough that a shared prompt costs little, few enough to show progress."""
@@ -40,7 +41,8 @@ class Local:
     """A model on this machine. `open` loads it, and is called when the first answer is asked for, at most once.
 
     It gives a `core.language_model.LanguageModel`. `identity` is a digest of its weights, number formats and template:
-    answers kept under it are its own. `context_tokens`: the longest text that it was made for.
+    answers kept under it are its own. `context_tokens`: the longest text that it was made for. `head` gives the model
+    with its head, where it has one.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Local:
     watch: Watch = field(default_factory=lambda: Watch(_nobody))
     context_tokens: int | None = None
     clock: Callable[[], float] = time.perf_counter
+    head: Callable[[], HeadedModel] | None = None
     _model: Any = None
 
     @property
@@ -96,6 +99,23 @@ class Local:
             results += [next(scores) if fit else _unscored(item) for item, fit in zip(block, own, strict=True)]
             self.watch.add(len(block))
         return results
+
+    def outputs(self, rows: Sequence[Ids]) -> tuple[Outputs, NDArray[np.float32]]:
+        """What the head says and its numbers, [N, O], in order; no numbers for what is longer than the model reads.
+
+        Raises NotMeasured for a model without a head.
+        """
+        if self.head is None:
+            raise NotMeasured(f"{self.name} has no head")
+        head, fits = self.head(), [self._room(len(row)) >= 0 for row in rows]
+        self._say_left_out(fits.count(False))
+        found = np.full((len(rows), head.meaning.size), np.nan, np.float32)
+        read = [at for at, fit in enumerate(fits) if fit]
+        for start in range(0, len(read), BLOCK_ROWS):
+            block = read[start : start + BLOCK_ROWS]
+            found[block] = head.outputs([rows[at] for at in block])
+            self.watch.add(len(block))
+        return head.meaning, found
 
     def complete(self, requests: Sequence[Request]) -> list[Generated]:
         """Answers to prompts of tokens, each with its own settings, in order."""

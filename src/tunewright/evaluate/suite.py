@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tunewright.core.answers import AnsweredRow
 from tunewright.core.language_model import GREEDY, Sampling, Scored, ScoreItem
-from tunewright.core.ports import Chat, Encoded, Message, Row
+from tunewright.core.ports import Chat, Encoded, Ids, Message, Outputs, Row
 from tunewright.evaluate.prompts import Prompts, Style
 from tunewright.evaluate.rows import FixedRows, Rows
 
@@ -95,6 +98,20 @@ class Respondent(Protocol):
 
     def score(self, items: Sequence[ScoreItem]) -> list[list[Scored]]:
         """For each item, one result a continuation, in order. Raises NotMeasured for a model that is far away."""
+        ...
+
+
+@runtime_checkable
+class Reads(Protocol):
+    """A respondent that may have a head, which says numbers of texts."""
+
+    @property
+    def head(self) -> Callable[[], Any] | None:
+        """What gives the head; None where the model has none."""
+        ...
+
+    def outputs(self, rows: Sequence[Ids]) -> tuple[Outputs, NDArray[np.float32]]:
+        """What the head says and its numbers, [N, O], in order. Raises NotMeasured for a model without a head."""
         ...
 
 
@@ -214,6 +231,14 @@ class Choosy(Protocol):
     def left_out(self, way: str, base: Sequence[AnsweredRow]) -> tuple[list[bool], dict[str, str]]:
         """Of each row whether it counts, and by name why some parts do not, each a sentence for the report."""
         ...
+
+
+@runtime_checkable
+class OfHead(Protocol):
+    """A suite that measures what a head says: `kind` is classes, number or reward, `of` what the recipe says."""
+
+    kind: str
+    reads_heads: bool
 
 
 def scorers_of(suite: Suite, way: str) -> tuple[str, ...]:

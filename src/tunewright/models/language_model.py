@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -137,11 +138,19 @@ class TransformersLanguageModel:
             return log_probabilities(body, items, batch_tokens=self.batch_tokens)
 
     def hidden(self, rows: Sequence[Ids]) -> list[Tensor]:
-        """For each row the states after the last norm, [T, C], row by row. Raises ValueError for an empty row."""
-        if not all(rows):
+        """For each row the states after the last norm, [T, C]; rows of one length are computed together.
+
+        Raises ValueError for an empty row.
+        """
+        if not all(len(row) for row in rows):
             raise ValueError("a row must hold at least one token")
+        found: dict[int, Tensor] = {}
         with self._passing(self.name, gradients=torch.is_grad_enabled()) as body:
-            return [body.states([Seen(list(row), list(range(len(row))))], [])[0] for row in rows]
+            for places in _alike(rows, batch_tokens=self.batch_tokens):
+                batch = [Seen(list(rows[at]), list(range(len(rows[at])))) for at in places]
+                states, begins = body.states(batch, [])
+                found |= {at: states[begin : begin + len(rows[at])] for at, begin in zip(places, begins, strict=True)}
+        return [found[at] for at in range(len(rows))]
 
     def generate(
         self, prompts: Sequence[Ids], *, max_new_tokens: int, stop: frozenset[int], sampling: Sampling = GREEDY
@@ -211,3 +220,12 @@ class TransformersLanguageModel:
             self._check_name(name)
         with undisturbed(self.model, adapters=self.wardrobe.wearing(name), gradients=gradients) as body:
             yield body
+
+
+def _alike(rows: Sequence[Ids], *, batch_tokens: int) -> Iterator[list[int]]:
+    """Places of rows of one length, which need no padding that a recurrent layer could see; bounded in tokens."""
+    order = sorted(range(len(rows)), key=lambda at: len(rows[at]))
+    for length, group in groupby(order, key=lambda at: len(rows[at])):
+        places = list(group)
+        step = max(1, batch_tokens // length)
+        yield from (places[start : start + step] for start in range(0, len(places), step))

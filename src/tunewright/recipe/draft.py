@@ -18,7 +18,7 @@ from tunewright.recipe.keys import Keys, Path, dotted, part_name
 
 RECIPE_FILE = "recipe.yaml"
 COMMITTED = FilePath(__file__).with_name("schema.json")
-LISTS_OF_PARTS = (("data", "steps"), ("evaluate", "suites"), ("output", "trackers"))
+LISTS_OF_PARTS = (("data", "steps"), ("evaluate", "suites"), ("evaluate", "scorers"), ("output", "trackers"))
 _VARIABLE = re.compile(r"\$?\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 

@@ -230,7 +230,11 @@ class EvaluateOptions(Options):
     suites: tuple[Annotated[Any, PartOf("suites")], ...] | Literal["auto"] = option(
         "auto",
         "What is measured.",
-        why="auto: `heldout`, and `labels` where rows have labels, else `answers`; and every suite that a gate names",
+        why="auto: `head` where the objective trains one; else `heldout`, and `preferences` for pairs, `labels` where "
+        "rows have labels, else `answers`; and every suite that a gate names",
+    )
+    scorers: tuple[Annotated[Any, PartOf("scorers")], ...] = option(
+        (), "Metrics with options of their own, such as {type: reward, model: FOLDER}.", why="none: each has defaults"
     )
     split: Literal["test", "validation"] = option(
         "test", "Rows that are measured.", why="rows that no choice was made on"

@@ -51,7 +51,7 @@ def _of_tokens(row: AnsweredRow) -> float | None:
     return min(math.exp(total), 1.0)
 
 
-def bin_sums(judgements: Sequence[tuple[float, bool] | None], bins: int) -> Floats:
+def bin_sums(judgements: Sequence[tuple[float, float] | None], bins: int) -> Floats:
     """Confidence minus hit in each bin, then 1 for a measured row, [N, B + 1]; zeros for None.
 
     Bins have equal width and contain their upper edge; confidence 0 is in the first.

@@ -7,7 +7,7 @@ import numpy as np
 from tunewright.core.answers import AnsweredRow
 from tunewright.core.language_model import Scored, ScoreItem
 from tunewright.core.ports import Encoded, Row
-from tunewright.evaluate.asking import chat_of
+from tunewright.evaluate.asking import check_tokens
 from tunewright.evaluate.prompts import Style
 from tunewright.evaluate.suite import Bench, NotMeasured, PlainSuite, Respondent, Sample, measured_rows
 
@@ -23,16 +23,22 @@ class Work(PlainSuite):
     own = False
 
     def examples(self, bench: Bench) -> Sample:
-        """The rows of the split."""
-        return measured_rows(self, bench)
+        """The rows of the split. Raises NotMeasured where no answer was trained, as for prompts that a head reads."""
+        found = measured_rows(self, bench, otherwise="every measured answer is rated as bad, and is not to be imitated")
+        if not any(found.split.encoded(index).weights.any() for index in found.indices):
+            raise NotMeasured("no token of the measured rows is trained, so there is no answer to predict")
+        return found
+
+    def fits(self, row: Row) -> bool:
+        """Rows whose answer is not rated as bad."""
+        return row.details.get("desirable", True)
 
     def answer(self, way: str, model: Respondent, *, sample: Sample, style: Style, bench: Bench) -> list[AnsweredRow]:
         """Rows with log-probability, arg-max and loss weight of each trained token; a row without any has none.
 
         Raises NotMeasured for a model with another tokenizer or template: other tokens would be another measure.
         """
-        if chat_of(model).digest != bench.chat_digest:
-            raise NotMeasured(f"{model.name} has another tokenizer or template than the dataset was encoded with")
+        check_tokens(model, bench)
         encoded = sample.encoded()
         scored = iter(model.score([_item(example) for example in encoded if example.weights.any()]))
         return [

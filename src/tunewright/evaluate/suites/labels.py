@@ -50,7 +50,7 @@ class Work:
         """Rows with the predicted label, or None where the answer is no label; ranked rows with `choices`."""
         rows = sample.rows()
         if way == RANKED:
-            return _ranked(model, rows, style=style, bench=bench)
+            return ranked_labels(model, rows, style=style, bench=bench)
         answered = generated(model, rows, style=style, bench=bench)
         return [replace(row, predicted=as_label(row.answer, bench.labels)) for row in answered]
 
@@ -61,8 +61,9 @@ def as_label(answer: str, labels: Sequence[str]) -> str | None:
     return next((label for label in labels if label.strip() == said), None)
 
 
-def _ranked(model: Respondent, rows: Sequence[Row], *, style: Style, bench: Bench) -> list[AnsweredRow]:
-    """By the tokens that were trained where the model has the dataset's template, else by the labels' plain tokens."""
+def ranked_labels(model: Respondent, rows: Sequence[Row], *, style: Style, bench: Bench) -> list[AnsweredRow]:
+    """Each row's likeliest label: by the tokens that were trained where the model has the dataset's template, else by
+    the labels' plain tokens."""
     chat = chat_of(model)
     if chat.digest != bench.chat_digest:
         return ranked(model, rows, choices=[bench.labels] * len(rows), bench=bench, style=style)
