@@ -75,6 +75,8 @@ def test_what_the_screen_passes_check_passes(one: dict[str, Any], two: dict[str,
         "method: {type: lora, rank: 8, targets: [q_proj]}\n",
         "training: {epochs: 2, learning_rate: 1e-3, max_steps: null, schedule: linear}\n",
         "evaluate: {suites: [heldout, {type: labels, scorers: [f1]}], base_prompts: [bare]}\n",
+        "gates: [{metric: f1, suite: labels_generated, at_least: 0.6}]\n",
+        "gates: [{metric: loss, suite: heldout, better_than: base, margin: 0.4}]\n",
     ],
 )
 def test_common_recipes_pass(tmp_path: Path, text: str) -> None:
@@ -82,7 +84,18 @@ def test_common_recipes_pass(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["x: 1\n", "training: {epochs: 0}\n", "evaluate: {suites: [no]}\n", "training: {seed: true}\n"]
+    "text",
+    [
+        "x: 1\n",
+        "training: {epochs: 0}\n",
+        "evaluate: {suites: [no]}\n",
+        "training: {seed: true}\n",
+        "gates: [{metric: f1, suite: test}]\n",
+        "gates: [{metric: f1, suite: test, at_least: 0.6, better_than: base}]\n",
+        "gates: [{metric: f1, suite: test, at_least: 0.6, margin: 0.1}]\n",
+        "gates: [{metric: f1, suite: test, better_than: base, margin: -1}]\n",
+        "gates: [{metric: no such, suite: test, at_least: 0.6}]\n",
+    ],
 )
 def test_mistakes_do_not(tmp_path: Path, text: str) -> None:
     assert not surely_good(read_draft(write(tmp_path, GOOD + text)))

@@ -23,12 +23,20 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
 }
 SURE_BELOW = 1e300
+GATE_RULES = ("at_least", "at_most", "not_worse_than", "better_than")
 RULES: dict[str, Callable[[dict[str, Any]], bool]] = {
+    "GateOptions": lambda block: _one_rule(block),
     "ModelOptions": lambda block: block.get("weights") is None or block.get("precision") is None,
     "OutputOptions": lambda block: len(sequence(block.get("trackers"))) < 2,
     "SourceOptions": lambda block: block.keys() <= {"path", "type"} and remote.store_of(str(block.get("path"))) is None,
 }
 """Blocks with rules of their own, and when those surely hold: where no two values are given that could disagree."""
+
+
+def _one_rule(gate: dict[str, Any]) -> bool:
+    """One limit, and a margin only beside another model's value."""
+    named = [rule for rule in GATE_RULES if gate.get(rule) is not None]
+    return len(named) == 1 and (not gate.get("margin") or named[0] in GATE_RULES[2:])
 
 
 def surely_good(draft: Draft) -> bool:
