@@ -100,7 +100,12 @@ def _reports(workspace: Workspace, name: str) -> Iterator[Path]:
 def _ids(files: Iterable[Path], *, column: str = "id") -> Iterator[str]:
     """Row ids in tables; one that is gone or cannot be read has none."""
     for file in files:
-        try:
-            yield from pq.read_table(file, columns=[column]).column(column).to_pylist()
-        except (OSError, pa.ArrowException, KeyError):
-            continue
+        yield from _column(file, column)
+
+
+def _column(file: Path, column: str) -> list[str]:
+    """One column of a table; none of one that is gone or cannot be read."""
+    try:
+        return pq.read_table(file, columns=[column]).column(column).to_pylist()
+    except (OSError, pa.ArrowException, KeyError):
+        return []
