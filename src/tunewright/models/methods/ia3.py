@@ -27,8 +27,10 @@ class Work:
     """One factor a value; the model itself is frozen."""
 
     adapts = True
-    learning_rate = 3e-3
-    """Liu et al., 2022, section 3.5."""
+    learning_rate = 1e-2
+    """Measured on SmolLM2-135M, 60 steps of 8 rows of examples/icd with AdamW, one seed: loss 9.5, then 0.36 over the
+    last ten steps, 0.40 on validation rows. At 3e-2 steps 11 to 15 were lower (0.70, here 1.10); no more of it was run.
+    Liu et al. take 3e-3, with Adafactor and 1,000 steps."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
