@@ -12,6 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tunewright.core.answers import AnsweredRow
 from tunewright.core.ports import Details, Message, Row
 
@@ -79,6 +82,11 @@ def _choices(*each: tuple[float, ...]) -> list[AnsweredRow]:
     return [AnsweredRow(row(f"Pair {place}", None), "", choices=one) for place, one in enumerate(each)]
 
 
+def _numbers(*said: float) -> list[AnsweredRow]:
+    true = (1.0, 2.0, 4.0)
+    return [AnsweredRow(row(f"How many {one}?", str(one)), "", str(two)) for one, two in zip(true, said, strict=True)]
+
+
 def _marked(*marks: str) -> list[AnsweredRow]:
     return [AnsweredRow(row(f"Measured {place}", None), "", predicted=mark) for place, mark in enumerate(marks)]
 
@@ -92,11 +100,21 @@ SCENARIOS: dict[str, Scenario] = {
     "written": _written(),
     "groups": _groups(),
     "pairs": Scenario(_choices((-1.0, -1.1), (-1.1, -1.0)), _choices((-3.0, -1.0), (-4.0, -1.5)), ambivalent=True),
+    "sure of pairs": Scenario(_choices((3.0, 0.0), (4.0, 0.0)), _choices((0.0, 3.0), (0.0, 4.0)), ambivalent=True),
+    "numbers": Scenario(_numbers(1.1, 2.1, 3.9), _numbers(3.0, 2.5, 1.0), labels=()),
     "secrets": Scenario(_choices((-9.0, -2.0, -3.0)), _choices((-1.0, -2.0, -3.0))),
     "searched": Scenario(_marked("clean", "clean"), _marked("exact", "clean")),
     "learned by heart": Scenario(_tokens((True, False)), _tokens((True, True)), ambivalent=True),
 }
 """What metrics are put to; each metric measures something in at least one of them."""
+
+
+class RightIsRewarded:
+    """A reward model that likes right answers."""
+
+    def rewards(self, rows: Sequence[AnsweredRow]) -> NDArray[np.float64]:
+        """1 for the row's label, -1 for anything else."""
+        return np.array([1.0 if row.answer == row.row.label else -1.0 for row in rows])
 
 
 def without_numbers(answered: AnsweredRow) -> AnsweredRow:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 
 from tests.evaluate.fakes import scorers
@@ -10,13 +9,13 @@ from tests.house.tree import REPOSITORY
 from tunewright.core import catalog
 
 PAGE = REPOSITORY / "docs" / "explanation" / "scorers.md"
-LINE = re.compile(r"^\| (`[^|]+) \|[^|]*\| \[(\d+), (\d+|inf)\] \| (\w+) \|", re.MULTILINE)
+LINE = re.compile(r"^\| (`[^|]+) \|[^|]*\| \[(-?\d+|-inf), (-?\d+|inf)\] \| (\w+) \|", re.MULTILINE)
 
 
 def documented() -> dict[str, tuple[tuple[float, float], str]]:
     """Range and direction of each scorer as the page says."""
     return {
-        name: ((float(low), math.inf if high == "inf" else float(high)), direction)
+        name: ((float(low), float(high)), direction)
         for names, low, high, direction in LINE.findall(PAGE.read_text(encoding="utf-8"))
         for name in re.findall(r"`(\w+)`", names)
     }
