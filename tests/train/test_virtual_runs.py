@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from peft import PeftModel
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from tests.train.runs import Crash, crash_at, losses, project_in
@@ -113,6 +113,32 @@ def test_tokens_of_another_sort_do_not_go_on(recipe: Path, first: str, second: s
     start = f"model.start_from={project.workspace.models / flow.train(project, silent).name}"
     with pytest.raises(UserError, match=sentence):
         flow.train(project_in(recipe, "home", second, short, start), silent)
+
+
+@pytest.mark.parametrize("what", ["damaged", "other"])
+def test_a_network_that_is_not_the_one_saved_does_not_go_on(recipe: Path, what: str) -> None:
+    project = project_in(recipe, "home", METHODS["mlp"], "training.max_steps=1")
+    folder = project.workspace.models / flow.train(project, silent).name
+    file = folder / "encoder" / "encoder.safetensors"
+    if what == "damaged":
+        file.write_bytes(file.read_bytes()[:-8])
+    else:
+        save_file({name: each * 1.5 for name, each in load_file(file).items()}, file)
+    onward = project_in(recipe, "home", METHODS["mlp"], "training.max_steps=2", f"model.start_from={folder}")
+    with pytest.raises(UserError, match=r"is damaged|does not make the virtual tokens"):
+        flow.train(onward, silent)
+
+
+def test_virtual_tokens_train_over_an_adapter_that_stays(recipe: Path) -> None:
+    lora = project_in(recipe, "home", "method={type: lora, rank: 4}")
+    under = lora.workspace.models / flow.train(lora, silent).name
+    alone = models_of(lora, flow.train(lora, silent), base=base_of(lora, silent))
+    for name in ("prompt", "prefix"):
+        project = project_in(recipe, "home", METHODS[name], f"model.under={under}", "training.max_steps=3")
+        run = flow.train(project, silent)
+        models = models_of(project, run, base=base_of(project, silent))
+        np.testing.assert_allclose(scores(models.base), scores(alone.base), rtol=1e-5)
+        assert abs(scores(models.tuned) - scores(alone.tuned)).max() > 1e-3
 
 
 @pytest.mark.parametrize("name", ["prompt", "prefix"])

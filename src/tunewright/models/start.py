@@ -18,7 +18,7 @@ from tunewright.models.bottleneck_files import check_form, is_bottleneck
 from tunewright.models.config import read_json
 from tunewright.models.tensors import read_weights
 from tunewright.models.under import FILE as UNDER
-from tunewright.models.virtual import VirtualModel
+from tunewright.models.virtual import SAVED, VirtualModel
 from tunewright.models.virtual_files import check_virtual
 from tunewright.models.weights import INDEX, SINGLE, tensors_digest, tensors_of, weight_files
 
@@ -94,10 +94,11 @@ def start_weights(method: Any, model: Any, *, folder: Path, base_digest: str = "
     weights = method.read(folder) if adapter else {name: found[name] for name in trainable if name in found}
     _check_names(weights, trainable, folder)
     _check_values(weights, trainable, folder)
-    if isinstance(model, VirtualModel):
-        pass  # the table that is saved beside them follows from them
-    elif adapter:
-        _check_rest(found, method.content(model, weights), folder)
+    if adapter:
+        content = method.content(model, weights)
+        if SAVED in content:
+            _check_table(found.pop(SAVED, None), content.pop(SAVED), folder)
+        _check_rest(found, content, folder)
     else:
         _check_rest(found, dict(model.named_parameters(remove_duplicate=False)) | weights, folder)
     return {name: tensor.to(torch.float32) for name, tensor in weights.items()}
@@ -190,6 +191,16 @@ def _check_rest(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], fol
                 where=str(folder),
                 do="Write the folder as model.name if it holds a whole model, or method as these weights were made.",
             )
+
+
+def _check_table(found: Tensor | None, made: Tensor, folder: Path) -> None:
+    """A table of virtual tokens follows from what makes it, but for another machine's rounding."""
+    if found is None or not torch.allclose(found.float(), made.detach().float().cpu(), rtol=1e-3, atol=1e-4):
+        raise UserError(
+            "the network saved here does not make the virtual tokens that are saved with it.",
+            where=str(folder),
+            do="Copy the folder again.",
+        )
 
 
 def _agree(one: Tensor, other: Tensor) -> bool:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from tunewright.core.errors import UserError
 from tunewright.models.adapter_config import ADAPTER_CONFIG
 from tunewright.models.config import read_json
-from tunewright.models.tensors import read_weights, write_weights
+from tunewright.models.tensors import write_weights
 from tunewright.models.virtual import KINDS, PREFIX, SAVED, VirtualModel, VirtualTokens, heads_of, kind_of
 from tunewright.models.weights import tensors_of
 
@@ -54,14 +54,15 @@ def write_virtual(folder: Path, config: PromptLearningConfig, *, table: Tensor, 
 
 def read_encoder(folder: Path) -> dict[str, Tensor]:
     """The weights of what made a table. Raises UserError where they are not there."""
-    found = read_weights(folder / ENCODER)
-    if not found:
+    path = folder / ENCODER / ENCODER_FILE
+    if not path.is_file():
         raise UserError(
             "the network that made these virtual tokens is not saved with them, so training cannot go on.",
             where=str(folder),
             do="Give a run or a checkpoint of tunewright, or train the virtual tokens themselves.",
         )
-    return found
+    tensors_of(path)  # says what is damaged
+    return load_file(path)
 
 
 def read_virtual(wrapped: VirtualModel, name: str, *, folder: Path) -> VirtualTokens:
