@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM
 from tests.house.scorer_rows import EMPTY, LABELS, SCENARIOS, RightIsRewarded, without_numbers
 from tests.house.text_contracts import detector_depends_on_the_text_alone, embedder_places_texts
 from tunewright.core import catalog
-from tunewright.core.answers import AnsweredRow, NeedsReward
+from tunewright.core.answers import AnsweredRow
 from tunewright.core.errors import OutsideError, UserError
 from tunewright.core.ports import Converted, Encoded, Measured, Message, Row, RowProblem, TrackedRun
 from tunewright.core.store import Wanted
@@ -156,9 +156,8 @@ def scorer_is_a_number(scorer: Any) -> list[str]:
 
     Rows that cannot be measured change nothing, and no row makes the whole unknown.
     """
-    needs: Any = scorer if isinstance(scorer, NeedsReward) else None
-    if needs is not None:
-        needs.bind(lambda _name: RightIsRewarded())
+    if (bind := getattr(scorer, "bind", None)) is not None:
+        bind(lambda _name: RightIsRewarded())
     low, high = getattr(scorer, "range", (math.nan, math.nan))
     if not (low < high) or not isinstance(getattr(scorer, "census", None), bool):
         return ["says no range, or not whether it is a census"]
