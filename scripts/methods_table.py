@@ -14,6 +14,7 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parent.parent
@@ -38,22 +39,27 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Walk the table methods x objectives and write what works.")
     parser.add_argument("--rows", default=":", help="which methods to walk, FIRST:END, from 0")
     first, _, end = parser.parse_args().rows.partition(":")
-    found = walked(list(METHODS)[int(first or 0) : int(end) if end else None])
-    evidence = json.loads(EVIDENCE.read_text(encoding="utf-8")) if EVIDENCE.is_file() else {}
-    known = evidence.get("table", {}) | found
-    evidence["table"] = {method: known[method] for method in METHODS if method in known}
-    EVIDENCE.write_text(json.dumps(evidence, indent=1) + "\n", encoding="utf-8")
+    for method, row in walked(list(METHODS)[int(first or 0) : int(end) if end else None]):
+        write_down(method, row)
+    table: Table = json.loads(EVIDENCE.read_text(encoding="utf-8"))["table"]
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGIN}\n{as_markdown(evidence['table'])}\n{END}{after}", encoding="utf-8")
-    cells = [cell for row in evidence["table"].values() for cell in row.values()]
+    PAGE.write_text(f"{before}{BEGIN}\n{as_markdown(table)}\n{END}{after}", encoding="utf-8")
+    cells = [cell for row in table.values() for cell in row.values()]
     print(f"{cells.count(WORKS)} of {len(cells)} cells work, {len(cells) - cells.count(WORKS)} are refused.")
     return 0
 
 
-def walked(methods: list[str]) -> Table:
-    """Every cell of these methods: `works`, or why it is refused."""
-    table: Table = {}
+def write_down(method: str, row: dict[str, str]) -> None:
+    """Put a row of the table into the evidence; rows of methods that are no more go."""
+    evidence = json.loads(EVIDENCE.read_text(encoding="utf-8")) if EVIDENCE.is_file() else {}
+    known = evidence.get("table", {}) | {method: row}
+    evidence["table"] = {name: known[name] for name in METHODS if name in known}
+    EVIDENCE.write_text(json.dumps(evidence, indent=1) + "\n", encoding="utf-8")
+
+
+def walked(methods: list[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Of each of these methods every cell: `works`, or why it is refused."""
     with tempfile.TemporaryDirectory() as place:
         base = Path(place) / "tiny"
         base.mkdir()
@@ -62,9 +68,9 @@ def walked(methods: list[str]) -> Table:
         write_tiny_tokenizer(base)
         recipe = write_rows(Path(place), base)
         for method in methods:
-            table[method] = {objective: said(recipe, (method, objective)) for objective in ROWS}
-            print(f"{method}: {', '.join(sorted(set(table[method].values())))}", file=sys.stderr)
-    return table
+            row = {objective: said(recipe, (method, objective)) for objective in ROWS}
+            print(f"{method}: {', '.join(sorted(set(row.values())))}", file=sys.stderr)
+            yield method, row
 
 
 def said(recipe: Path, cell: tuple[str, str]) -> str:

@@ -115,8 +115,8 @@ def project_of(recipe: Path, cell: tuple[str, str]) -> Project:
     )
 
 
-def walk(recipe: Path, cell: tuple[str, str]) -> None:
-    """Every promise of a cell. Raises AssertionError for a broken one, UserError where the cell is refused."""
+def walk(recipe: Path, cell: tuple[str, str]) -> Run:
+    """Every promise of a cell; returns the run. Raises AssertionError for a broken one, UserError for a refusal."""
     project = project_of(recipe, cell)
     with seen_bench() as benches:
         run = flow.train(project, silent)
@@ -131,6 +131,7 @@ def walk(recipe: Path, cell: tuple[str, str]) -> None:
         flow.train(project, crash_at(2))
     again = flow.train(project, silent)
     assert (again.name, losses(project, again)) == (run.name, found)
+    return again
 
 
 @contextmanager
