@@ -10,11 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 
 COMMIT = "c0ffee" + "0" * 34
 NAME = "acme/tiny"
 LARGE_BYTES = 20_000
+
+
+HubT = TypeVar("HubT", bound="Hub")
 
 
 @dataclass
@@ -116,9 +119,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(hub: Hub) -> Iterator[Hub]:
+def serving(hub: HubT, handler: type[Handler] = Handler) -> Iterator[HubT]:
     """Serve a hub on a free port of loopback for the block."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Serving", (Handler,), {"hub": hub}))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Serving", (handler,), {"hub": hub}))
     hub.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

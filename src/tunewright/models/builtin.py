@@ -14,7 +14,10 @@ PREFIX = "builtin:"
 
 @dataclass(frozen=True)
 class Builtin:
-    """One model: where its GGUF file lies, its SHA-256, and the digest of the tensors made from it."""
+    """One model: where its GGUF file lies, its SHA-256, and the digest of the tensors made from it.
+
+    `licence` is what the file itself says (`general.license`), in the words of hubs; empty where it says nothing.
+    """
 
     distribution: str
     version: str
@@ -22,6 +25,7 @@ class Builtin:
     file: str
     gguf_digest: str
     tensors_digest: str
+    licence: str = ""
 
     @property
     def command(self) -> str:
@@ -37,6 +41,7 @@ BUILTINS = {
         file="SmolLM2-135M-Instruct.Q4_1.gguf",
         gguf_digest="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         tensors_digest="a17d1dd1ea669b5e087c145b60d8cdf8b3ecef6ffcc238f0a5cc1a38577d9a32",
+        licence="apache-2.0",
     )
 }
 
