@@ -18,7 +18,7 @@ from tunewright.train.world import World
 WHERE = "training.regularisation"
 
 
-def anchor_of(inputs: TrainInputs, model: Any, masters: Masters, *, world: World, emit: Emit) -> Anchor | None:
+def anchor_of(inputs: TrainInputs, model: Any, *, masters: Masters, world: World, emit: Emit) -> Anchor | None:
     """The anchor of a run at its start, None where nothing is held. Raises UserError where ewc has no general rows."""
     asked = inputs.recipe.training.regularisation
     if not (asked.l2_to_start or asked.ewc):
@@ -32,7 +32,7 @@ def anchor_of(inputs: TrainInputs, model: Any, masters: Masters, *, world: World
             where=f"{WHERE}.general_rows",
             do="Name a file of them, or use l2_to_start.",
         )
-    found = _fisher(inputs, model, masters, world=world, emit=emit)
+    found = _fisher(inputs, model, masters=masters, world=world, emit=emit)
     if not any(bool(each.any()) for each in found.values()):
         raise UserError(
             "no weight that trains says anything about the general rows, so nothing would be held.",
@@ -42,7 +42,7 @@ def anchor_of(inputs: TrainInputs, model: Any, masters: Masters, *, world: World
     return Anchor(start, asked.l2_to_start, asked.ewc, found)
 
 
-def _fisher(inputs: TrainInputs, model: Any, masters: Masters, *, world: World, emit: Emit) -> dict[str, Tensor]:
+def _fisher(inputs: TrainInputs, model: Any, *, masters: Masters, world: World, emit: Emit) -> dict[str, Tensor]:
     general = inputs.general
     assert general is not None, "checked before"
     rows = general.split("train")

@@ -62,7 +62,7 @@ def set_up(inputs: TrainInputs, parts: TrainParts, *, world: World, emit: Emit =
     optimiser = parts.optimiser.build(
         masters.weights, learning_rate=inputs.settings.learning_rate, rates=parts.method.rates(model)
     )
-    anchor = anchor_of(inputs, model, masters, world=world, emit=emit)
+    anchor = anchor_of(inputs, model, masters=masters, world=world, emit=emit)
     return Bench(model, masters, optimiser, parts, train, validation, world, anchor)
 
 
