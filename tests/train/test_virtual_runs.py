@@ -19,6 +19,7 @@ from tunewright.app.loaded import base_of, models_of
 from tunewright.core.errors import UserError
 from tunewright.core.events import silent
 from tunewright.models.forward import pack, without_virtual
+from tunewright.models.language_model import TransformersLanguageModel
 from tunewright.models.packed import use_packed_attention
 from tunewright.train import pairs
 from tunewright.train.inputs import run_folder
@@ -92,6 +93,23 @@ def test_a_run_goes_on_from_an_earlier_one(recipe: Path, name: str) -> None:
         found = models_of(onward, second, base=base_of(onward, silent)).tuned
         tuned = models_of(project, first, base=base_of(project, silent)).tuned
         np.testing.assert_allclose(scores(found), scores(tuned), rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["prompt", "prefix"])
+def test_a_run_over_another_base_is_refused_by_its_record(recipe: Path, tiny_model_folder: Path, name: str) -> None:
+    """A base of the same shape takes its tensors; that they mean nothing there only the record knows."""
+    project = project_in(recipe, "home", METHODS[name], "training.max_steps=1")
+    run = flow.train(project, silent)
+    folder = project.workspace.models / run.name
+    model = AutoModelForCausalLM.from_pretrained(tiny_model_folder, dtype=torch.float32)
+    for digest, fits in (("0" * 64, False), (run.model.base_digest, True), (None, True)):
+        found = TransformersLanguageModel(model, base_digest=digest)
+        if fits:
+            found.load_adapter("own", folder)
+            found.unload_adapter("own")
+            continue
+        with pytest.raises(UserError, match="trained over another base model"):
+            found.load_adapter("other", folder)
 
 
 @pytest.mark.parametrize(

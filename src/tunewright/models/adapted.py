@@ -25,6 +25,7 @@ from tunewright.models.tensors import read_weights
 from tunewright.models.under import FILE as UNDER_FILE
 from tunewright.models.under import KIND as STACK
 from tunewright.models.under import UNDER, Under, under_of
+from tunewright.models.version import check_trained_over
 from tunewright.models.virtual import VirtualModel
 from tunewright.models.virtual_files import is_virtual, read_virtual
 
@@ -94,10 +95,10 @@ def bare(model: Any) -> Iterator[None]:
 class Wardrobe:
     """The adapters of one model: what it was opened with, and what was loaded since. Shared by all its views."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, *, base_digest: str | None = None) -> None:
         if any(isinstance(coat, PeftModel) and coat.active_peft_config.is_prompt_learning for coat in coats(model)):
             raise UserError("virtual tokens inside a model of PEFT cannot be used.", do="Load them from their folder.")
-        self.model = model
+        self.model, self.base_digest = model, base_digest
         self._own = {id(coat): coat.active_adapter for coat in coats(model)}
 
     @property
@@ -132,6 +133,7 @@ class Wardrobe:
                 where=str(folder),
                 do="Open it as a model of its own.",
             )
+        check_trained_over(folder, self.base_digest)
         if is_bottleneck(folder):
             self._load_bottleneck(name, folder)
         elif is_virtual(folder):

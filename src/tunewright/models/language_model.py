@@ -75,7 +75,7 @@ def open_language_model(
         own.shared.compile(compiled)
         _check_pass(model, own)
     except Foreign as reason:
-        return TransformersLanguageModel(model, decode=decode, reason=str(reason))
+        return TransformersLanguageModel(model, decode=decode, reason=str(reason), base_digest=base_digest)
     return own
 
 
@@ -111,10 +111,16 @@ class TransformersLanguageModel:
     """
 
     def __init__(
-        self, model: Any, *, batch_tokens: int = 2048, decode: Decode | None = None, reason: str = "asked for"
+        self,
+        model: Any,
+        *,
+        batch_tokens: int = 2048,
+        decode: Decode | None = None,
+        reason: str = "asked for",
+        base_digest: str | None = None,
     ) -> None:
         self.batch_tokens, self.decode, self.reason = batch_tokens, decode, reason
-        self.wardrobe = model if isinstance(model, Wardrobe) else Wardrobe(model)
+        self.wardrobe = model if isinstance(model, Wardrobe) else Wardrobe(model, base_digest=base_digest)
         self.name = ""
 
     @property

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from tunewright.core import digest
+from tunewright.core.errors import UserError
 from tunewright.core.nouns import ModelVersion
 from tunewright.core.workspace import Workspace, new_folder, write_text
 from tunewright.models.heads import FOLDER as HEAD_FOLDER
@@ -38,6 +39,24 @@ def write_model_version(
 def read_model_version(folder: Path) -> ModelVersion:
     """The record of a model folder. Raises FileNotFoundError where there is none."""
     return ModelVersion.model_validate_json((folder / RECORD).read_text(encoding="utf-8"))
+
+
+def check_trained_over(folder: Path, base_digest: str | None) -> None:
+    """Raise UserError when the record of an adapter's folder names another base; None, or no record: not known."""
+    if base_digest is None or not (folder / RECORD).is_file():
+        return
+    try:
+        theirs = read_model_version(folder).base_digest
+    except ValidationError as error:
+        what = "this adapter is refused: its record cannot be read."
+        raise UserError(what, where=str(folder / RECORD), do="Copy the folder again.") from error
+    if theirs != base_digest:
+        raise UserError(
+            "this adapter is refused: it was trained over another base model "
+            f"({theirs[:12]}, and here is {base_digest[:12]}).",
+            where=str(folder),
+            do="Load it over the base that its record names.",
+        )
 
 
 def adopt_model_version(workspace: Workspace, facts: Mapping[str, Any], *, folder: Path) -> ModelVersion:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -21,7 +20,7 @@ from tunewright.models.llama.adapters import Adapter, Alone, Low, adapter_from
 from tunewright.models.llama.body import LlamaPasses
 from tunewright.models.llama.forward import Decoder
 from tunewright.models.tensors import read_weights
-from tunewright.models.version import RECORD, read_model_version
+from tunewright.models.version import check_trained_over
 
 PLACES = {"q_proj": (0, 0), "k_proj": (0, 1), "v_proj": (0, 2), "o_proj": (1, 0)} | {
     "gate_proj": (2, 0),
@@ -42,7 +41,7 @@ def admitted(
     `base_digest`: that of the base model here, compared where the folder's record names the adapter's.
     """
     config = _config(folder)
-    _check_base(folder, base_digest)
+    check_trained_over(folder, base_digest)
     try:
         tensors = read_weights(folder)
     except SafetensorError as error:
@@ -78,21 +77,6 @@ def _config(folder: Path) -> dict[str, Any]:
     if isinstance(start, str) and start.startswith(CHANGES_BASE):
         raise _refused(path, f"it began with {start}, which changes the base", "Convert it to a plain adapter in PEFT.")
     return config
-
-
-def _check_base(folder: Path, base_digest: str | None) -> None:
-    if base_digest is None or not (folder / RECORD).is_file():
-        return
-    try:
-        theirs = read_model_version(folder).base_digest
-    except ValidationError as error:
-        raise _refused(folder / RECORD, "its record cannot be read", "Copy the folder again.") from error
-    if theirs != base_digest:
-        raise _refused(
-            folder,
-            f"it was trained over another base model ({theirs[:12]}, and here is {base_digest[:12]})",
-            "Load it over the base that its record names.",
-        )
 
 
 def _maps(tensors: Mapping[str, Tensor], folder: Path) -> Maps:
