@@ -14,9 +14,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tunewright.app import comparing, data_report, evaluating, flow, openlineage, retained, reviewing, sampling, talk
+from tunewright.app import (
+    comparing,
+    comparing_methods,
+    data_report,
+    evaluating,
+    flow,
+    openlineage,
+    retained,
+    reviewing,
+    sampling,
+    talk,
+)
 from tunewright.app import datasets as _datasets
 from tunewright.app.comparing import TwoRuns
+from tunewright.app.comparing_methods import Asked as MethodsAsked
+from tunewright.app.comparing_methods import ComparedMethods
 from tunewright.app.datasets import Seen, Shelf, Shown
 from tunewright.app.flow import Outcome
 from tunewright.app.lineage import Traced
@@ -38,12 +51,15 @@ from tunewright.data.review.session import Review
 from tunewright.data.review.summary import Summary
 
 __all__ = [
+    "ComparedMethods",
+    "MethodsAsked",
     "Outcome",
     "Project",
     "Talk",
     "TwoRuns",
     "check_data",
     "compare",
+    "compare_methods",
     "datasets",
     "diff_datasets",
     "evaluate",
@@ -172,6 +188,16 @@ def tune_sampling(
 def compare(run_a: str | Path, run_b: str | Path, *, metrics: Sequence[str] = ()) -> TwoRuns:
     """Two evaluated runs side by side, from their stored answers; no model is loaded."""
     return comparing.compare(comparing.Asked((Path(run_a), Path(run_b)), tuple(metrics)))
+
+
+def compare_methods(asked: MethodsAsked, *, emit: Emit = silent) -> ComparedMethods:
+    """Train and measure several methods over several base models under one budget; the table, and the page of it.
+
+    Each is trained in a process of its own. Nothing is trained twice, and what fails is a row with its reason:
+
+        api.compare_methods(api.MethodsAsked(Path("recipe.yaml"), methods=("lora", "bottleneck", "full"), steps=100))
+    """
+    return comparing_methods.compare_methods(asked, emit)
 
 
 def run(project: Project, *, emit: Emit = silent) -> Outcome:

@@ -58,12 +58,12 @@ def write_report(path: Path, *, content: ReportContent) -> Path:
 
 def html(content: ReportContent, view: Mapping[str, Any] | None = None) -> str:
     """The page. Text from rows and recipes is escaped by the template, never trusted."""
-    return _environment(autoescape=True).get_template(PAGE).render(**(view or _view(content)))
+    return page_environment(autoescape=True).get_template(PAGE).render(**(view or _view(content)))
 
 
 def markdown(content: ReportContent, view: Mapping[str, Any] | None = None) -> str:
     """The same without pictures, as Markdown tables. Text from rows cannot end a cell or begin a tag."""
-    environment = _environment(autoescape=False)
+    environment = page_environment(autoescape=False)
     environment.filters["cell"] = cell
     return environment.get_template(TEXT).render(**(view or _view(content)))
 
@@ -89,7 +89,8 @@ def _dumped(noun: Noun | None) -> Any:
     return None if noun is None else noun.model_dump(mode="json", by_alias=True)
 
 
-def _environment(*, autoescape: bool) -> jinja2.Environment:
+def page_environment(*, autoescape: bool) -> jinja2.Environment:
+    """Where templates of pages are found, with the words that they use."""
     places = [resources.files(room) / FOLDER for room in ("tunewright.evaluate", "tunewright.core")]
     environment = jinja2.Environment(
         autoescape=autoescape,

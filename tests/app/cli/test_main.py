@@ -27,7 +27,7 @@ def command(*words: str | Path, environment: dict[str, str] | None = None) -> su
 def test_every_file_is_a_verb_and_help_lists_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     shown = capsys.readouterr().out
-    names = {path.stem for path in VERBS.glob("*.py")} - {"__init__"}
+    names = {path.stem.replace("_", "-") for path in VERBS.glob("*.py")} - {"--init--"}
     assert names == {
         "init",
         "check",
@@ -39,7 +39,10 @@ def test_every_file_is_a_verb_and_help_lists_it(capsys: pytest.CaptureFixture[st
         "evaluate",
         "judge",
         "review",
+        "combine",
         "compare",
+        "compare-methods",
+        "export",
         "sampling",
         "suites",
         "run",
@@ -52,7 +55,7 @@ def test_every_file_is_a_verb_and_help_lists_it(capsys: pytest.CaptureFixture[st
     assert "Usage: tunewright" in shown
 
 
-@pytest.mark.parametrize("name", sorted({path.stem for path in VERBS.glob("*.py")} - {"__init__"}))
+@pytest.mark.parametrize("name", sorted({path.stem.replace("_", "-") for path in VERBS.glob("*.py")} - {"--init--"}))
 def test_help_of_a_verb(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([name, "--help"]) == 0
     assert f"Usage: tunewright {name}" in capsys.readouterr().out

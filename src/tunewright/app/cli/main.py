@@ -30,12 +30,14 @@ ORDER = (
     "evaluate",
     "judge",
     "compare",
+    "compare-methods",
     "sampling",
     "suites",
     "run",
     "chat",
     "export",
     "combine",
+    "models",
     "track",
     "doctor",
 )
@@ -47,14 +49,14 @@ class Verbs(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of verbs, as people type them."""
-        names = [path.stem for path in sorted(VERBS.glob("*.py")) if path.stem != "__init__"]
+        names = [path.stem.replace("_", "-") for path in sorted(VERBS.glob("*.py")) if path.stem != "__init__"]
         return sorted(names, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The verb, loaded; None when there is none."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        return import_module(f"tunewright.app.cli.verbs.{cmd_name}").command
+        return import_module(f"tunewright.app.cli.verbs.{_stem(cmd_name)}").command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -70,7 +72,17 @@ class Verbs(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of verbs with one line each, without loading them."""
         with formatter.section("Verbs"):
-            formatter.write_dl([(name, first_line(VERBS / f"{name}.py")) for name in self.list_commands(ctx)])
+            formatter.write_dl([(name, first_line(_file(name))) for name in self.list_commands(ctx)])
+
+
+def _stem(verb: str) -> str:
+    """The name of a verb's module."""
+    return verb.replace("-", "_")
+
+
+def _file(verb: str) -> Path:
+    """The file of a verb, be it there or not."""
+    return VERBS / f"{_stem(verb)}.py"
 
 
 def first_line(file: Path) -> str:
@@ -98,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         launch.prepare(verb, words)
         if as_json:
             out.keep_for_documents()
-    known = verb if (VERBS / f"{verb}.py").exists() else ""
+    known = verb if _file(verb).exists() else ""
     with Ending(as_json=as_json, command=f"tunewright {known}".strip()) as ending:
         if not words:
             words = ["--help"]
