@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tunewright.app import flow, talk
+from tunewright.app import exporting, flow, talk, targets
 from tunewright.app.cli.main import main
 from tunewright.app.project import open_project
+from tunewright.app.sampling import Asked, of_target
 from tunewright.core.errors import UserError
 from tunewright.core.events import silent
 from tunewright.core.nouns import Evaluation, Run
@@ -160,3 +161,34 @@ def test_a_model_with_a_head_does_not_talk(folder: Path) -> None:
     project = open_project(folder / "regression.yaml", home=folder / "home")
     with pytest.raises(UserError, match="was trained for regression has a head that says numbers, and does not talk"):
         talk.open_talk(project, silent)
+
+
+def test_sampling_settings_are_chosen_by_a_reward_model(folder: Path) -> None:
+    evaluated(folder, "reward")
+    sets = [
+        "data.split={validation: 25%, test: 25%}",
+        "evaluate.suites=[answers]",
+        f"evaluate.scorers=[{{type: reward, model: {run_of(folder, 'reward').name}}}]",
+        "evaluate.max_new_tokens=4",
+    ]
+    asked = Asked(metric="reward", rows=4, samples=1)
+    found, _ = of_target(str(folder / "dpo.yaml"), asked, sets=sets, home=folder / "home", emit=silent)
+    assert (found.metric, found.direction, found.search_rows) == ("reward", "higher", 4)
+    assert all(each.value is not None and math.isfinite(each.value) for each in found.tried)
+
+
+def test_a_merged_model_keeps_saying_what_its_head_said(folder: Path) -> None:
+    found = evaluated(folder, "classification")
+    project = open_project(folder / "classification.yaml", home=folder / "home")
+    (made,) = exporting.export(project, run_of(folder, "classification"), forms=["merged-fp32"], emit=silent)
+    asked = targets.Asked((str(made.folder),), data=folder / "classification.yaml", home=folder / "home")
+    (answer,) = targets.evaluate(asked, silent)
+    one, other = (each.suites["head_classes"] for each in (answer.evaluation, found))
+    assert one["accuracy"].base == other["accuracy"].tuned
+    assert one["calibration"].base == pytest.approx(other["calibration"].tuned, abs=0.02)  # weights are read in bf16
+
+
+def test_the_report_says_what_stands_beside_numbers(folder: Path) -> None:
+    evaluated(folder, "regression")
+    (report,) = (path for path in folder.rglob("report.md") if path.read_text().startswith("# regression"))
+    assert "; the mean of the training rows reaches mean absolute error" in report.read_text()

@@ -25,7 +25,7 @@ from tunewright.data.dataset import Split, open_dataset
 from tunewright.evaluate.bench import Data
 from tunewright.evaluate.evaluate import Models
 from tunewright.evaluate.respondents import Local
-from tunewright.models.export.distance import few
+from tunewright.models.export.distance import evidence, few
 from tunewright.models.export.exact import exact_base
 from tunewright.models.export.forms import Wanted, check_form, numbers_of_form, open_form, readable, resolve_form
 from tunewright.models.export.forms import write_form as write_plainly
@@ -204,7 +204,7 @@ class Export:
         """The trained model measured and merged, once for all forms."""
         split, method = self._split, resolve.method(self.project.recipe)
         encoded = [split.encoded(at) for at in range(min(len(split), self.project.recipe.proof.rows))]
-        rows = few(encoded, positions=MOST_POSITIONS)
+        rows = few(evidence(encoded), positions=MOST_POSITIONS)
         if not rows:
             raise UserError(
                 f"the {split.name} rows hold no answers to prove an export on.",

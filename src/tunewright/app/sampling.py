@@ -86,6 +86,7 @@ def of_run(project: Project, run: Run, *, asked: Asked, emit: Emit) -> tuple[Sam
             [chosen.way, chosen.metric, asked.rows, asked.samples],
             [noted(each).model_dump() for each in grid()],
             [model.identity, version.name, base.chat.digest],
+            rewards.names(options.scorers, folder=project.folder, workspace=project.workspace),
         ]
     )
     folder = project.workspace.evaluations / key

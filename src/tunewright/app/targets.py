@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,10 @@ from tunewright.evaluate.remote import RemoteModel, key_from
 from tunewright.evaluate.remote_http import SHOWN, completions_url
 from tunewright.evaluate.respondents import Local, Watch
 from tunewright.evaluate.suite import Respondent
+from tunewright.models.export.merge import has_head
 from tunewright.models.find import find
+from tunewright.models.headed import Headed
+from tunewright.models.heads import FILE, FOLDER, read_head
 from tunewright.models.language_model import BULK, open_language_model
 from tunewright.models.load import load, resolve_device, resolve_numbers
 from tunewright.models.version import is_export
@@ -233,6 +237,7 @@ def _local(target: str, workspace: Workspace, emit: Emit) -> Respondent:
     chat = load_chat(found.path, template=None, added_tokens=(), base=Path.cwd(), fallback="user_assistant")
     numbers = resolve_numbers("auto", "auto", double_quantisation=False)
 
+    @cache
     def opened() -> Any:
         model = load(found.path, numbers=numbers, device=resolve_device("auto"))
         return open_language_model(
@@ -240,7 +245,14 @@ def _local(target: str, workspace: Workspace, emit: Emit) -> Respondent:
         )
 
     identity = digest.of_json([[found.digest], numbers.model_dump(mode="json"), chat.digest])
-    return Local(target, chat, opened, identity, Watch(emit), context_tokens=found.context_tokens)
+    if not has_head(found.path):
+        return Local(target, chat, opened, identity, Watch(emit), context_tokens=found.context_tokens)
+
+    def headed() -> Headed:
+        return Headed(opened(), *read_head(found.path))
+
+    identity = digest.of_json([identity, digest.of_file(found.path / FOLDER / FILE)])
+    return Local(target, chat, opened, identity, Watch(emit), context_tokens=found.context_tokens, head=headed)
 
 
 def _data(project: Project, emit: Emit) -> Data:

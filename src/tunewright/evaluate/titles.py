@@ -124,6 +124,8 @@ WAYS = {
     "contamination": "Measured rows among training rows",
     "latency": "Answers, one at a time",
 }
+BESIDE = {"head_number": "the mean of the training rows"}
+"""What stands in the place of the base model where that has nothing to say, by way."""
 TASK = "task"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tunewright.core.nouns import Comparison, Evaluation
-from tunewright.evaluate.titles import COUNTED, PERCENT, metric_in_a_sentence
+from tunewright.evaluate.titles import BESIDE, COUNTED, PERCENT, metric_in_a_sentence
 
 ASKED = {
     "labels_generated": "writing its answer",
@@ -145,8 +145,9 @@ def outcome(found: Headline, *, split: str) -> str:
         return f"Only a base model was measured. On {unseen} it reaches {_told(one.base, metric, one.n)}."
     if one.base is None or one.difference is None:
         return f"On {unseen} the tuned model reaches {_told(one.tuned, metric, one.n)}; there is no number to compare."
+    other = BESIDE.get(found.way, "the base model at its best")
     return (
-        f"On {unseen} the tuned model reaches {_told(one.tuned, metric, one.n)}; the base model at its best reaches "
+        f"On {unseen} the tuned model reaches {_told(one.tuned, metric, one.n)}; {other} reaches "
         f"{_told(one.base, metric, one.n)}. {_evidence(one, metric)}"
     )
 

@@ -7,7 +7,7 @@ N measured positions of all rows, C width, V vocabulary.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,13 @@ def reference(model: Any, rows: Sequence[Encoded], *, path: Path) -> Reference:
     if scores is None:
         raise ValueError("there are no rows with an answer to compare on")
     return Reference(scores, rows)
+
+
+def evidence(rows: Sequence[Encoded]) -> list[Encoded]:
+    """Rows as they are; where none has an answer, as for prompts that a head reads, every token is to be predicted."""
+    if any(row.weights.any() for row in rows):
+        return list(rows)
+    return [replace(row, weights=np.ones(len(row.tokens), np.float32)) for row in rows]
 
 
 def few(rows: Sequence[Encoded], *, positions: int) -> list[Encoded]:
