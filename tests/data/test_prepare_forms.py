@@ -152,6 +152,17 @@ def test_a_bad_rating_sets_the_row_aside_with_its_reason(tmp_path: Path, chat: C
     assert '\\"rating\\" is 9; the scale is 1 to 5' in text
 
 
+def test_labels_of_prompts_are_counted_unless_they_are_measurements(tmp_path: Path, chat: ChatFormat) -> None:
+    """Five stars are classes; more than a thousand different numbers are not."""
+    stars = [{"text": f"review {number}", "label": str(number % 5)} for number in range(60)]
+    version, _ = made(tmp_path / "stars", chat, stars, "prompts")
+    assert version.labels == ("0", "1", "2", "3", "4")
+    assert sum(sum(counts.values()) for counts in version.receipt.labels.values()) == 60
+    prices = [{"text": f"house {number}", "label": f"{number}.5"} for number in range(1_200)]
+    version, _ = made(tmp_path / "prices", chat, prices, "prompts")
+    assert version.labels == () and not version.receipt.labels
+
+
 def test_prompts_end_where_the_answer_begins(tmp_path: Path, chat: ChatFormat) -> None:
     rows = [{"prompt": f"question {n}", "solution": n} for n in range(20)]
     version, dataset = made(tmp_path, chat, [*rows, rows[0]], "prompts", system="Be brief.")

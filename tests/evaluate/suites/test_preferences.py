@@ -85,7 +85,7 @@ def test_each_model_is_asked_once_and_the_answer_shown_is_the_likelier_one() -> 
     assert [row.answer for row in found["preferences"]] == [row.target for row in PAIRS[:4]]
     first = found["preferences_over_base"][0]
     tokens = len(PAIRS[0].target) + 1
-    assert first.choices == pytest.approx((tokens * 1.0, (len(PAIRS[0].rejected[0]["content"]) + 1) * -7.0))
+    assert first.choices == pytest.approx((tokens * 1.0, (len(PAIRS[0].rejected[0].get("content", "")) + 1) * -7.0))
 
 
 def test_what_is_no_pair_or_was_encoded_as_none_is_not_measured(tmp_path: Path) -> None:
