@@ -10,7 +10,6 @@ greedy answers end by themselves and are the trained model's. Writes docs/eviden
 
 from __future__ import annotations
 
-import argparse
 import json
 import socket
 import subprocess
@@ -27,7 +26,7 @@ from typing import Any
 import numpy as np
 import torch
 from build_llama_cpp import SERVER, VERSION, build
-from exports_test import ROOT, export_of
+from exports_test import ROOT, arguments, export_of
 from gguf_architectures import BUILDERS, log_probabilities, write
 
 from tunewright.core.language_model import Request
@@ -187,16 +186,14 @@ def _next_only(prompt: Sequence[int]) -> Encoded:
 
 def main() -> int:
     """Every form; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=40)
-    parser.add_argument("--rows", type=int, default=24)
-    parser.add_argument("--home", type=Path, default=ROOT / ".cache" / "tests")
+    parser = arguments(__doc__)
+    parser.add_argument("--asked", type=int, default=24, help="rows that llama.cpp answers")
     given = parser.parse_args()
     if not SERVER.is_file():
         build(2)
-    export = export_of(given.steps, given.home)
+    export = export_of(given)
     forms = export.forms(tuple(TYPES))
-    talks = [talk[:-1] for talk in export.talks(given.rows)]
+    talks = [talk[:-1] for talk in export.talks(given.asked)]
     found: dict[str, Any] = {}
     wrong: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
