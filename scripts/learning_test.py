@@ -221,7 +221,9 @@ def reward(bench: Bench) -> Learnt:
     chat, models = bench.models(project, run)
     weight, _ = read_head(project.workspace.models / run.name)
     sides = [[_tokens(chat, row["prompt"], row[side]) for side in ("chosen", "rejected")] for row in bench.held_out]
-    likely = np.array([[_likelihood(models.base, *side) for side in pair] for pair in sides])
+    items = [ScoreItem(tuple(prompt), (tuple(answer),)) for pair in sides for prompt, answer in pair]
+    means = [scored[0].log_probabilities.mean() for scored in models.base.score(items)]
+    likely = np.array(means).reshape(-1, 2)
     before = likely[:, 0] > likely[:, 1]
     flat = [prompt + answer for pair in sides for prompt, answer in pair]
     scores = np.array([outputs(states[-1:].float(), weight).item() for states in models.tuned.hidden(flat)])
@@ -233,10 +235,6 @@ def _tokens(chat: Any, prompt: str, answer: str) -> tuple[list[int], list[int]]:
     begin = chat.prompt_ids(asked)
     whole, _weights = chat.encode([*asked, {"role": "assistant", "content": answer}], loss_on="answers")
     return begin, whole[len(begin) :].tolist()
-
-
-def _likelihood(model: LanguageModel, prompt: list[int], answer: list[int]) -> float:
-    return float(model.score([ScoreItem(tuple(prompt), (tuple(answer),))])[0][0].log_probabilities.mean())
 
 
 def dpo(bench: Bench) -> Learnt:
