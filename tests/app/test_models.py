@@ -123,6 +123,19 @@ def test_card_and_bill_lie_beside_a_model_and_say_what_was_decided(trained: Trai
     assert "## Proof of this form" in (trained.merged / "README.md").read_text(encoding="utf-8")
 
 
+def test_export_puts_both_beside_every_form_that_it_keeps(trained: Trained) -> None:
+    for name in ("README.md", "bom.cdx.json"):
+        (trained.merged / name).unlink(missing_ok=True)
+    words = ["export", str(trained.project.file), "--home", str(trained.home), "--form", "merged-fp32", "--quiet"]
+    assert main(words) == EXIT_DONE
+    text = (trained.merged / "README.md").read_text(encoding="utf-8")
+    assert ModelCard(text).data.library_name == "transformers" and "letters (merged-fp32)" in text
+    bill = json.loads((trained.merged / "bom.cdx.json").read_text(encoding="utf-8"))
+    model = bill["metadata"]["component"]
+    assert model["pedigree"]["ancestors"][0]["version"] == trained.run.name
+    assert "model.safetensors" in {each["name"] for each in model["components"]}
+
+
 def test_what_was_pushed_is_loaded_by_plain_peft_with_the_lines_of_its_card(
     trained: Trained, hub: UploadHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -199,8 +212,9 @@ def test_a_rehearsal_shows_every_file_and_sends_none(
         ({"exists": True, "files": {"theirs.bin": b"1"}}, EXIT_USER, "holds other content already: theirs.bin"),
         ({"exists": True, "private": False}, EXIT_USER, "is public, and this push is private"),
         ({"cut": True}, EXIT_OUTSIDE, "answered with status 418"),
+        ({"full": True}, EXIT_OUTSIDE, "no space is left"),
     ],
-    ids=["wrong token", "reading token", "other content", "public", "refused upload"],
+    ids=["wrong token", "reading token", "other content", "public", "refused upload", "full"],
 )
 def test_what_can_go_wrong_is_one_sentence_and_nothing_is_committed(
     state: dict[str, Any],

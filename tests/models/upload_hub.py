@@ -14,12 +14,16 @@ from tests.models.small_hub import COMMIT, LARGE_BYTES, NAME, Handler, Hub, git_
 
 @dataclass
 class UploadHub(Hub):
-    """A hub that can be written to. `exists`: whether it holds the repository; `cut`: uploads break off."""
+    """A hub that can be written to. `exists`: whether it holds the repository.
+
+    `cut`: uploads break off; `full`: none is taken.
+    """
 
     exists: bool = False
     private: bool = True
     read_only: bool = False
     cut: bool = False
+    full: bool = False
     blobs: dict[str, bytes] = field(default_factory=dict)
     received: list[bytes] = field(default_factory=list)
     """Every body that was sent to it."""
@@ -109,6 +113,8 @@ class UploadHandler(Handler):
         return {"path": file["path"], "uploadMode": mode, "shouldIgnore": False, **known}
 
     def upload(self, each: dict[str, Any]) -> dict[str, Any]:
+        if self.hub.full:
+            return {**each, "error": {"code": 507, "message": "no space is left"}}
         return {**each, "actions": {"upload": {"href": f"{self.hub.url}/blobs/{each['oid']}"}}}
 
     def commit(self, body: bytes) -> None:

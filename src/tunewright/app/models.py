@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,15 @@ def write_bom(workspace: Workspace, name: str) -> Written:
         entry.folder / BOM, bom(story, hashes={each: digest.of_file(entry.folder / each) for each in story.files})
     )
     return Written(entry.name, entry.folder / BOM)
+
+
+def accompany(workspace: Workspace, folders: Iterable[Path]) -> None:
+    """Write card and bill beside models that have none."""
+    for folder in folders:
+        if not (folder / CARD).exists():
+            write_card(workspace, folder.name)
+        if not (folder / BOM).exists():
+            write_bom(workspace, folder.name)
 
 
 def _runs_of(version: ModelVersion | None, runs: list[Run]) -> tuple[Run, ...]:

@@ -1,7 +1,7 @@
 """A model version to a hub: which files, as what, and how. Nothing is sent that is not on the list below.
 
 The files of a version hold weights, settings and tokenizer; no texts of rows. Records with paths of this machine
-(`version.json`, `tunewright.json`) stay here, and what an adapter says of its base is cut to a name.
+(`version.json`, `tunewright.json`) stay here, and settings lose what they say of places.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from tunewright.models.find import HUB_NAME
 from tunewright.models.push_errors import push_sentences
 
 ADAPTER_CONFIG = "adapter_config.json"
+SETTINGS = (ADAPTER_CONFIG, "config.json", "generation_config.json", "tokenizer_config.json")
+"""Files in which libraries write down where something lay."""
 SENT = (
     r"adapter_model\.safetensors",
     r"model(-\d+-of-\d+)?\.safetensors(\.index\.json)?",
@@ -89,18 +91,21 @@ def contents(folder: Path, names: Iterable[str]) -> dict[str, Path | bytes]:
     """What is sent of a version's folder, by its path in the repository: files, or bytes that replace them."""
     chosen = [name for name in names if any(re.fullmatch(pattern, name) for pattern in SENT)]
     found: dict[str, Path | bytes] = {name: folder / name for name in sorted(chosen)}
-    if ADAPTER_CONFIG in found:
-        found[ADAPTER_CONFIG] = _without_paths((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+    for name in SETTINGS:
+        if name in found:
+            found[name] = _without_paths((folder / name).read_bytes())
     return found
 
 
-def _without_paths(text: str) -> bytes:
-    """An adapter's settings without the folder of its base on this machine."""
-    config = json.loads(text)
-    base = config.get("base_model_name_or_path")
-    if isinstance(base, str) and (Path(base).is_absolute() or Path(base).exists()):
-        config["base_model_name_or_path"] = None
-    return (json.dumps(config, indent=2, sort_keys=True) + "\n").encode()
+def _without_paths(content: bytes) -> bytes:
+    """Settings without folders of this machine, such as that of an adapter's base; the same bytes where none is."""
+    said = json.loads(content)
+    kept = {key: None if isinstance(value, str) and _is_path(value) else value for key, value in said.items()}
+    return content if kept == said else (json.dumps(kept, indent=2, sort_keys=True) + "\n").encode()
+
+
+def _is_path(text: str) -> bool:
+    return text.startswith(("/", "~", "./", "../")) or bool(re.match(r"[A-Za-z]:\\", text))
 
 
 def with_base(config: bytes, *, name: str, commit: str) -> bytes:

@@ -12,6 +12,8 @@ from tunewright.core.errors import OutsideError, TunewrightError, UserError
 
 TOKEN = "Set HF_TOKEN to a token that may write there."
 WHERE = "REPO"
+LARGE_FILES = "LFS batch API returned errors"
+"""How the library begins what a hub says against single files, such as a full quota."""
 
 
 @contextmanager
@@ -29,13 +31,16 @@ def push_sentences(repository: str, endpoint: str | None) -> Iterator[None]:
         raise _refused(error, repository, at=at) from error
     except (HTTPError, ConnectionError, TimeoutError) as error:
         raise _cut_off(error, at) from error
-    except RuntimeError as error:  # the library wraps what fails while a large file is on its way
+    except RuntimeError as error:  # the library and its uploader wrap what fails while a large file is on its way
         cause = error.__cause__
-        if isinstance(cause, errors.HfHubHTTPError):
-            raise _refused(cause, repository, at=at) from error
-        if isinstance(cause, HTTPError | ConnectionError | TimeoutError):
-            raise _cut_off(cause, at) from error
-        raise
+        answered = isinstance(cause, errors.HfHubHTTPError)
+        raise (_refused(cause, repository, at=at) if answered else _cut_off(cause or error, at)) from error
+    except ValueError as error:
+        if not str(error).startswith(LARGE_FILES):
+            raise
+        raise OutsideError(
+            f"{at} did not take a file: {_line(error)}.", where=WHERE, do="Mend that, then push."
+        ) from error
 
 
 def _refused(error: errors.HfHubHTTPError, repository: str, *, at: str) -> TunewrightError:
@@ -54,10 +59,14 @@ def _refused(error: errors.HfHubHTTPError, repository: str, *, at: str) -> Tunew
 
 
 def _cut_off(error: BaseException, at: str) -> OutsideError:
-    reason = " ".join(str(error or "no answer").split())[:160].rstrip(".")
     return OutsideError(
-        f"the connection to {at} failed: {reason}.",
+        f"the connection to {at} failed: {_line(error)}.",
         where=WHERE,
         do="Check the network and push again: what arrived in full is not sent twice.",
         retry="safe",
     )
+
+
+def _line(error: BaseException) -> str:
+    """What an error says, on one line and without its point."""
+    return " ".join((str(error) or "no answer").split())[:160].rstrip(".")

@@ -9,6 +9,10 @@ from tunewright.models.card.story import Story
 
 ADAPTER = "adapter_config.json"
 BASE_FOLDER = "path/to/the/base/model"
+ROUNDED = (
+    "bitsandbytes has kernels of its own for products over quantised weights, which round more than training did: "
+    "numbers can differ a little from those that are measured here. "
+)
 TYPES = {"bf16": "torch.bfloat16", "fp32": "torch.float32", "fp64": "torch.float64"}
 
 
@@ -130,9 +134,10 @@ def _head(place: str) -> str:
 
 
 def _note(story: Story) -> str:
+    rounded = ROUNDED if story.version.numbers.weights in ("nf4", "int8") else ""
     if story.hub_base:
-        return ""
-    return (
+        return rounded.strip()
+    return rounded + (
         f"`{BASE_FOLDER}` stands for the base, `{story.base_name}`: a folder whose config and weights have the digest "
         f"`{story.version.base_digest[:12]}`."
     )

@@ -13,6 +13,7 @@ from tunewright.app.cli.verbs.evaluate import refuse_sets
 from tunewright.core.errors import EXIT_GATE, LimitNotMet, Problem
 
 exporting = Late("tunewright.app.exporting")
+models = Late("tunewright.app.models")
 progress = Late("tunewright.app.cli.progress")
 projects = Late("tunewright.app.project")
 tables = Late("tunewright.app.cli.export_tables")
@@ -42,6 +43,7 @@ def command(
     with progress.watch(quiet=quiet) as emit:
         project, run = found(path, sets, home=home)
         results = exporting.export(project, run, forms=forms, emit=emit)
+        models.accompany(project.workspace, [each.folder for each in results if each.folder])
     if as_json:
         out.document({"exports": [tables.document(each) for each in results]})
     else:
