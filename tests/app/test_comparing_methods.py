@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tunewright.app import comparing_methods
+from tunewright.app.cli import method_tables
 from tunewright.app.cli.main import main
 from tunewright.app.comparing_methods import Asked, ComparedMethods, compare_methods
 from tunewright.app.contenders import contenders
-from tunewright.app.own_command import carry_out
+from tunewright.app.own_command import Ended, carry_out
+from tunewright.app.pace import pace_of
 from tunewright.app.project import open_project
 from tunewright.core.errors import EXIT_DONE, UserError
 from tunewright.core.events import Event, Note, silent
@@ -115,21 +116,23 @@ def test_minutes_become_steps_by_each_methods_own_pace_which_is_kept(recipe: Pat
     assert found.budget.startswith("0.002 minutes of training steps each")
     assert next(each.text for each in seen if isinstance(each, Note)).startswith("Data for ")
     workspace = Workspace(recipe.parent / "home")
-    runs = len(workspace.records("runs", Run))
-    again = compare_methods(how, silent).table
-    assert [(row.run, row.pace_s) for row in again.rows] == [(row.run, row.pace_s) for row in found.rows]
-    assert len(workspace.records("runs", Run)) == runs
+    project = open_project(recipe, sets=["method=ia3"], home=workspace.home)
+    assert pace_of(project, ["method=ia3", "data.train=none"]).step_s == found.rows[1].pace_s
     assert not [each for each in (workspace.cache / "pace").iterdir() if each.is_dir()]
 
 
-def test_two_models_and_one_rate_for_all_are_said(recipe: Path, tiny_model_folder: Path) -> None:
+def test_two_models_and_one_rate_for_all_are_said(
+    recipe: Path, tiny_model_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     other = recipe.parent / "other"
     shutil.copytree(tiny_model_folder, other, dirs_exist_ok=True)
     words = ["compare-methods", str(recipe), "--models", f"{tiny_model_folder},{other},{recipe.parent / 'none'}"]
     words += ["--steps", "1", "--metric", "labels.accuracy", "--set", "training.learning_rate=1e-3", "--quiet"]
     page = recipe.parent / "page.html"
-    assert main([*words, "--home", str(recipe.parent / "home"), "--out", str(page)]) == EXIT_DONE
-    document = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
+    assert main([*words, "--home", str(recipe.parent / "home"), "--out", str(page), "--json"]) == EXIT_DONE
+    document = json.loads(capsys.readouterr().out)
+    assert document.pop("page") == str(page) and page.exists()
+    assert document == json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
     names = [row["label"] for row in document["rows"]]
     assert names == [f"lora (recipe) · {name}" for name in (tiny_model_folder.name, "other", "none")]
     assert [bool(row["error"]) for row in document["rows"]] == [False, False, True]
@@ -137,16 +140,8 @@ def test_two_models_and_one_rate_for_all_are_said(recipe: Path, tiny_model_folde
     assert document["way"] == "labels_generated" and len(document["pairs"]) == 1
 
 
-def test_the_document_and_the_table_say_the_same(
-    compared: ComparedMethods, recipe: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    words = ["compare-methods", str(recipe), "--methods", "recipe,full,lora:rank=0", "--steps", "2", "--quiet"]
-    words += ["--home", str(recipe.parent / "home")]
-    assert main([*words, "--json"]) == EXIT_DONE
-    document = json.loads(capsys.readouterr().out)
-    assert document.pop("page") == str(compared.page)
-    assert document == compared.table.model_dump(mode="json")
-    assert main(words) == EXIT_DONE
+def test_the_table_for_people_says_what_failed(compared: ComparedMethods, capsys: pytest.CaptureFixture[str]) -> None:
+    method_tables.methods(compared.table)
     shown = capsys.readouterr().out
     assert "lora:rank=0 failed: " in shown and "Peak memory" in shown and "Each against each" in shown
 
@@ -168,7 +163,7 @@ def test_what_no_method_can_do_is_refused_before_anything_trains(recipe: Path) -
     assert Workspace(recipe.parent / "fresh").records("evaluations", Evaluation) == []
 
 
-def test_overrides_make_the_method_that_was_named(recipe: Path, tmp_path: Path) -> None:
+def test_overrides_make_the_method_that_was_named(recipe: Path) -> None:
     names = ("lora:rank=8", "bottleneck:reduction=8", "dora", "qlora:training.learning_rate=1e-4")
     made = contenders(recipe_of(recipe, "preset=rslora"), names, models=())
     found = [recipe_of(recipe, "preset=rslora", *each.sets) for each in made]
@@ -179,8 +174,8 @@ def test_overrides_make_the_method_that_was_named(recipe: Path, tmp_path: Path) 
     assert found[3].model.weights == "nf4" and found[3].training.learning_rate == 1e-4
 
 
-def test_a_process_that_the_system_ends_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    ended = comparing_methods.Ended(-9, {})
+def test_a_process_that_the_system_ends_is_said(tmp_path: Path) -> None:
+    ended = Ended(-9, {})
     assert ended.error == "the system ended this (SIGKILL); mostly there is not enough memory."
     wrong = carry_out(["train", str(tmp_path / "none.yaml")])
     assert wrong.code == 2 and "there is no such recipe" in wrong.error
