@@ -244,7 +244,7 @@ INTRODUCTIONS: dict[str, list[str]] = {
 }
 COLUMN_HEADS = {"methods": ["rate of `auto`"], "optimisers": ["state, bytes", "factor of `auto`", "schedule of `auto`"]}
 COLUMNS: dict[str, Callable[[str], list[str]]] = {
-    "methods": lambda name: [f"{catalog.work('methods', name).learning_rate:g}"],
+    "methods": lambda name: [f"{catalog.work('methods', name)(catalog.options('methods', name)()).learning_rate:g}"],
     "optimisers": lambda name: [
         number(catalog.work("optimisers", name).state_bytes),
         number(catalog.work("optimisers", name).learning_rate_factor),

@@ -137,7 +137,9 @@ def events() -> list[Event]:
         )
         if step % 15 == 0:
             found.append(
-                Validated(step=step, loss=0.15 + 2.6 * float(np.exp(-step / 17)), metrics={"token_accuracy": 0.9}, tokens=700)
+                Validated(
+                    step=step, loss=0.15 + 2.6 * float(np.exp(-step / 17)), metrics={"token_accuracy": 0.9}, tokens=700
+                )
             )
     return found
 
