@@ -47,7 +47,7 @@ def base(tiny_model_folder: Path) -> Path:
 
 
 def combined(base: Path, folders: list[Path], recipe: Recipe, target: Path) -> torch.Tensor:
-    wrapped = combine(load(base, numbers=numbers("fp32"), device="cpu"), folders, recipe)
+    wrapped = combine(load(base, numbers=numbers("fp32"), device="cpu"), folders, recipe=recipe)
     assert wrapped.active_adapter == COMBINED
     save_combined(wrapped, target)
     return delta(target)
@@ -102,9 +102,9 @@ def test_dare_keeps_a_share_scaled_up_and_its_seed_decides_which(base: Path, tmp
 def test_what_cannot_be_summed_is_refused(options: dict[str, Any], says: str, base: Path, tmp_path: Path) -> None:
     one, other = adapter(base, tmp_path / "one"), adapter(base, tmp_path / "other", **options)
     with pytest.raises(UserError, match=says):
-        combine(load(base, numbers=numbers("fp32"), device="cpu"), [one, other], Recipe("linear", (0.5, 0.5)))
+        combine(load(base, numbers=numbers("fp32"), device="cpu"), [one, other], recipe=Recipe("linear", (0.5, 0.5)))
 
 
 def test_a_whole_model_is_no_adapter(base: Path) -> None:
     with pytest.raises(UserError, match="this model is no adapter"):
-        combine(load(base, numbers=numbers("fp32"), device="cpu"), [base, base], Recipe("linear", (0.5, 0.5)))
+        combine(load(base, numbers=numbers("fp32"), device="cpu"), [base, base], recipe=Recipe("linear", (0.5, 0.5)))

@@ -38,7 +38,7 @@ def test_the_four_numbers_of_llama_3_are_found_again(changed: dict[str, Any], wi
     rope = {**LLAMA_3_1, **changed}
     theirs = frequencies(rope, width)
     factors = divisors(theirs, 500_000.0)
-    np.testing.assert_allclose(llama3_divisors(500_000.0, width // 2, rope), factors, rtol=1e-5)
+    np.testing.assert_allclose(llama3_divisors(500_000.0, width // 2, rope=rope), factors, rtol=1e-5)
     found = rope_parameters(KEYS, factors)
     np.testing.assert_allclose(frequencies(found, width), theirs, rtol=1e-4)
     if not {"low_freq_factor"} & set(changed):

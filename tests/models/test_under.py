@@ -193,7 +193,7 @@ def test_a_stack_is_not_combined_as_if_it_were_its_top_alone(tmp_path: Path) -> 
     method, model = stacked("lora", tmp_path / "lower")
     method.save(model, {key: each.detach() for key, each in method.trainable(model).items()}, tmp_path / "stack")
     with pytest.raises(UserError, match="trained over another one"):
-        combine(base(), [tmp_path / "stack", tmp_path / "lower"], Recipe("linear", (0.5, 0.5)))
+        combine(base(), [tmp_path / "stack", tmp_path / "lower"], recipe=Recipe("linear", (0.5, 0.5)))
 
 
 def config(**keys: Any) -> Callable[[Path], None]:

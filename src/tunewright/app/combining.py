@@ -36,7 +36,7 @@ def combine_runs(paths: Sequence[Path], recipe: Recipe, *, home: Path | None, em
     base = base_of(project, emit)
     check_base(first, base)
     model = load(base.found.path, numbers=FLOAT32, device=resolve_device(project.recipe.model.device))
-    wrapped = combine(model, [_folder(each, run) for each, run in opened], recipe)
+    wrapped = combine(model, [_folder(each, run) for each, run in opened], recipe=recipe)
     folder = project.workspace.home / "scratch" / uuid.uuid4().hex
     weights = save_combined(wrapped, folder)
     base.chat.save(folder)

@@ -41,7 +41,7 @@ class Recipe:
     seed: int = 0
 
 
-def combine(model: Any, folders: Sequence[Path], recipe: Recipe) -> PeftModel:
+def combine(model: Any, folders: Sequence[Path], *, recipe: Recipe) -> PeftModel:
     """The base with the adapters of `folders` and, active, one more: `COMBINED`. `model` should be float32.
 
     Raises UserError for adapters that are more than a low-rank change of the same layers.

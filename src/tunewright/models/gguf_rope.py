@@ -64,12 +64,12 @@ def _llama3(theta: float, factors: NDArray[np.float64]) -> dict[str, Any]:
         "high_freq_factor": float(high),
         "original_max_position_embeddings": round(float(slope * (high - 1))),
     }
-    if not np.allclose(llama3_divisors(theta, len(factors), found), factors, rtol=NEAR):
+    if not np.allclose(llama3_divisors(theta, len(factors), rope=found), factors, rtol=NEAR):
         raise ValueError("its rotary positions are divided in a way that is not known here")
     return found
 
 
-def llama3_divisors(theta: float, count: int, rope: Mapping[str, Any]) -> NDArray[np.float64]:
+def llama3_divisors(theta: float, count: int, *, rope: Mapping[str, Any]) -> NDArray[np.float64]:
     """What the rule of Llama 3.1 divides each frequency by."""
     waves = 2 * np.pi / plain(theta, count)
     low, high = rope["low_freq_factor"], rope["high_freq_factor"]

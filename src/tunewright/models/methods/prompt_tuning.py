@@ -63,7 +63,7 @@ class Work(VirtualMethod):
 
     def _text_ids(self, lm: Any) -> list[int]:
         """The tokens of the text, over and over or cut where another number is asked for, as PEFT does."""
-        ids = read_files(Path(lm.name_or_path)).tokenizer.encode(self.options.text, add_special_tokens=False).ids
+        ids = read_files(Path(lm.name_or_path)).tokenizer.encode(self.options.text or "", add_special_tokens=False).ids
         if not ids:
             raise UserError("this text has no tokens.", where="method.text", do="Write words that describe the task.")
         count = len(ids) if self.options.tokens == "auto" else self.options.tokens

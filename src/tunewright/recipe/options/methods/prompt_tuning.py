@@ -24,11 +24,11 @@ class Options(Part):
         "How they begin: as embeddings of tokens drawn from the 5,000 most common, at random within 0.5, or as a text.",
         why="vocabulary: Lester et al., 2021 (arXiv 2104.08691), figure 3b, find random starts worse",
     )
-    text: str = option("", "The text that they begin as, with init: text.", why="none: init is vocabulary")
+    text: str | None = option(None, "The text that they begin as, with init: text.", why="none: init is vocabulary")
 
     @model_validator(mode="after")
     def _make_sense(self) -> Options:
-        if (self.init == "text") != bool(self.text.strip()):
+        if (self.init == "text") != bool(self.text and self.text.strip()):
             raise ValueError("text is what init: text begins with: write both, or neither.")
         if self.tokens != "auto" and not 1 <= self.tokens <= 4096:
             raise ValueError("tokens is a number from 1 to 4096, or auto.")
