@@ -50,6 +50,7 @@ def test_every_file_is_a_verb_and_help_lists_it(capsys: pytest.CaptureFixture[st
         "track",
         "doctor",
         "datasets",
+        "models",
     }
     assert all(f"\n  {name} " in shown for name in names)
     assert "Usage: tunewright" in shown
