@@ -28,11 +28,13 @@ import torch
 from build_llama_cpp import SERVER, VERSION, build
 from exports_test import ROOT, arguments, export_of
 from gguf_architectures import BUILDERS, log_probabilities, write
+from scipy.special import logsumexp
 
 from tunewright.core.language_model import Request
 from tunewright.core.ports import Encoded, Message
 from tunewright.core.workspace import write_json
 from tunewright.models.export.distance import reference
+from tunewright.models.export.forms import open_form, readable
 from tunewright.models.export.gguf_file import TYPES
 from tunewright.models.language_model import open_language_model
 from tunewright.models.version import GGUF
@@ -117,23 +119,25 @@ def distribution(server: Server, prompt: Sequence[int]) -> dict[int, float]:
 
 
 def kl(trained: np.ndarray[Any, Any], found: dict[int, float]) -> float:
-    """KL(trained || llama.cpp) of one position, over the tokens that llama.cpp gives a number for."""
-    ids = np.fromiter(found, np.int64)
-    other = np.fromiter(found.values(), np.float64)
-    p = np.exp(trained[ids])
-    return float((p * (trained[ids] - other)).sum())
+    """KL(trained || llama.cpp) of one position, over the tokens that llama.cpp gives a number for.
+
+    Both are normalised over these: the server rounds each probability by itself, and they do not quite sum to 1.
+    """
+    ours, theirs = trained[np.fromiter(found, np.int64)], np.fromiter(found.values(), np.float64)
+    ours, theirs = ours - logsumexp(ours), theirs - logsumexp(theirs)
+    return float((np.exp(ours) * (ours - theirs)).sum())
 
 
 def compare(
     server: Server, chat: ChatFormat, talks: Sequence[Sequence[Message]], ours: Any, scores: Any
 ) -> dict[str, Any]:
-    """Everything that is asked of one form."""
+    """Everything that is asked of one form; `scores` are those of the trained model, then of the file as we read it."""
     prompts = [chat.prompt_ids(talk) for talk in talks]
     texts = [chat.render(talk, generation=True) for talk in talks]
     tokens = [server.ask("/tokenize", {"content": text, "add_special": True, "parse_special": True}) for text in texts]
     rendered = [server.ask("/apply-template", {"messages": list(talk)})["prompt"] for talk in talks]
     given = [distribution(server, prompt) for prompt in prompts]
-    apart = [kl(row, each) for row, each in zip(scores, given, strict=True) if each]
+    apart, from_file = ([kl(row, each) for row, each in zip(rows, given, strict=True) if each] for rows in scores)
     said = [
         server.ask("/v1/chat/completions", {"messages": list(talk), "max_tokens": LONGEST, "temperature": 0})
         for talk in talks
@@ -145,6 +149,7 @@ def compare(
         "prompts_equal": sum(one == other for one, other in zip(rendered, texts, strict=True)) / len(talks),
         "kl_mean": float(np.mean(apart)),
         "kl_max": float(np.max(apart)),
+        "kl_from_our_reading": float(np.mean(from_file)),
         "answers_equal": sum(one == other for one, other in zip(answers, ours, strict=True)) / len(talks),
         "ended_by_itself": sum(each["choices"][0]["finish_reason"] == "stop" for each in said) / len(talks),
         "rows": len(talks),
@@ -172,9 +177,14 @@ def trained_answers(export: Any, talks: Sequence[Sequence[Message]], folder: Pat
     model = open_language_model(standing.model, decode=chat.decode)
     requests = [Request(tuple(prompt), LONGEST, chat.stop_ids) for prompt in prompts]
     answers = [chat.decode(each.tokens).strip() for each in model.answer(requests)]
-    rows = [_next_only(prompt) for prompt in prompts]
-    scores = torch.from_numpy(reference(standing.model, rows, path=folder / "scores").scores[:])
-    return answers, scores.double().log_softmax(-1).numpy()
+    return answers, scores_after(standing.model, chat, talks, folder)
+
+
+def scores_after(model: Any, chat: ChatFormat, talks: Sequence[Sequence[Message]], folder: Path) -> Any:
+    """Log-probabilities of a model after each prompt, float64 [N, V]."""
+    rows = [_next_only(chat.prompt_ids(talk)) for talk in talks]
+    scores = torch.from_numpy(reference(model, rows, path=folder / "scores").scores[:])
+    return scores.double().log_softmax(-1).numpy()
 
 
 def _next_only(prompt: Sequence[int]) -> Encoded:
@@ -203,8 +213,10 @@ def main() -> int:
         export.close()
         for each in forms:
             assert each.folder is not None, each.proof.problems
+            read = readable(each.folder, each.form, scratch=Path(folder) / each.form)
+            unpacked = scores_after(open_form(read, each.form, device="cpu"), export.base.chat, talks, Path(folder))
             with serving(each.folder / GGUF) as server:
-                found[each.form] = compare(server, export.base.chat, talks, answers, scores)
+                found[each.form] = compare(server, export.base.chat, talks, answers, (scores, unpacked))
             print(f"{each.form}: {found[each.form]}", flush=True)
             wrong += problems(each.form, found[each.form])
     write_json(EVIDENCE, found | {"architectures": small})
