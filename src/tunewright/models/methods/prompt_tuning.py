@@ -26,6 +26,8 @@ class Work(VirtualMethod):
 
     name = "prompt_tuning"
     learning_rate = 0.03
+    """Lester et al., 2021, take 0.3 with Adafactor. With AdamW here, 60 steps of 4 rows of the ICD sample with
+    SmolLM2-135M-Instruct in bf16: validation loss (40 rows) 1.01 at 0.01, 0.98 at 0.03, 1.02 at 0.1 (LoRA: 0.42)."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
