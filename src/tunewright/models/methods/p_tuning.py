@@ -24,7 +24,8 @@ class Work(VirtualMethod):
     name = "p_tuning"
     learning_rate = 1e-3
     """By runs: 60 steps of 4 rows of the ICD sample with SmolLM2-135M-Instruct in bf16 end at a validation loss (40
-    rows) of 0.94 at 1e-3 and 1.27 at 3e-3 with the MLP; 3.19 at 3e-4, 1.56 at 1e-3, 4.55 at 3e-3 with the LSTM (LoRA: 0.42)."""
+    rows) of 0.94 at 1e-3 and 1.27 at 3e-3 with the MLP; 3.19 at 3e-4, 1.56 at 1e-3, 4.55 at 3e-3 with the
+    LSTM (LoRA: 0.42)."""
 
     def __init__(self, options: Options) -> None:
         self.options = options

@@ -20,8 +20,8 @@ from tunewright.recipe.options.methods.prefix_tuning import Options
 
 RATES = {"mlp": 1e-3, "none": 1e-2}
 """By encoder. 60 steps of 4 rows of the ICD sample with SmolLM2-135M-Instruct in bf16: validation loss (40 rows) 0.54
-at 1e-3 with the MLP, which diverges at 3e-3; 0.59 at 1e-2 without it from the model's own keys and values; from a random
-start 1.55 at 1e-2, 1.59 at 3e-2 (LoRA: 0.42). Li and Liang, 2021, take 5e-5 to 8e-5 over many more steps."""
+at 1e-3 with the MLP, which diverges at 3e-3; 0.59 at 1e-2 without it from the model's own keys and values; from a
+random start 1.55 at 1e-2, 1.59 at 3e-2 (LoRA: 0.42). Li and Liang, 2021, take 5e-5 to 8e-5 over many more steps."""
 
 
 class Work(VirtualMethod):
