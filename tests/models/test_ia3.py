@@ -200,7 +200,7 @@ def mamba() -> Any:
         ({"feedforward": ["up_proj"]}, base, "up_proj is not among the targets.*down_proj, k_proj, v_proj"),
         ({}, mamba, "keys, values and the MLP of the architecture mamba are not known by name"),
     ],
-    ids=str,
+    ids=["target", "head", "feedforward", "family"],
 )
 def test_names_that_match_nothing_are_errors(options: dict[str, Any], model: Any, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
