@@ -10,10 +10,12 @@ import pytest
 from tunewright.core import catalog
 from tunewright.core.errors import OutsideError, UserError
 
+METHODS = ("bottleneck", "full", "ia3", "lora", "p_tuning", "partial", "prefix_tuning", "prompt_tuning")
+
 
 def test_the_folder_is_the_registry() -> None:
     assert "methods" in catalog.kinds()
-    assert catalog.names("methods") == ("full", "lora", "partial")
+    assert catalog.names("methods") == METHODS
     assert catalog.options("methods", "lora")().type == "lora"
     assert catalog.work("schedules", "linear")(catalog.options("schedules", "linear")()).factor(1, 10) > 0
 

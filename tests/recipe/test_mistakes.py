@@ -8,6 +8,7 @@ import pytest
 
 from tests.recipe.drafts import GOOD, sentences
 
+METHODS = '"bottleneck", "full", "ia3", "lora", "p_tuning", "partial", "prefix_tuning", "prompt_tuning"'
 CASES = [
     ("training: {epochs: true}", "4: training.epochs: must be a number above 0 and at most 10,000, not true."),
     ("training: {batch_size: true}", "4: training.batch_size: must be a whole number of at least 1 and at most"),
@@ -39,8 +40,8 @@ CASES = [
         '7: evaluate.suites.0.scorer: there is no key "scorer" here. Did you mean "scorers"?',
     ),
     ("evaluate: {base_prompts: []}", "4: evaluate.base_prompts: must be a list"),
-    ("method: 3", '4: method: must be "full", "lora", "partial" or a mapping with `type` and the part\'s keys, not 3.'),
-    ("method: {rank: 8}", '4: method: must be "full", "lora", "partial" or a mapping with `type`'),
+    ("method: 3", f"4: method: must be {METHODS} or a mapping with `type` and the part's keys, not 3."),
+    ("method: {rank: 8}", f"4: method: must be {METHODS} or a mapping with `type`"),
     ("method:\n  rank: 8\n  type: lroa", '6: method.type: no method is called "lroa". Did you mean "lora"?'),
     (
         "method: {type: full, rank: 8}",

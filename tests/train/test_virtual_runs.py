@@ -30,7 +30,7 @@ METHODS = {
     "mlp": "method={type: p_tuning, tokens: 6, width: 16}",
     "lstm": "method={type: p_tuning, tokens: 6, width: 16, encoder: lstm}",
     "prefix": "method={type: prefix_tuning, tokens: 6, width: 16}",
-    "deep": "preset=p_tuning_v2",
+    "deep": "method={type: prefix_tuning, tokens: 6, encoder: none}",
 }
 CELLS = [
     ("prompt", "bf16", "layers"),

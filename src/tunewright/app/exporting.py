@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tunewright.app import evaluating, flow, resolve
+from tunewright.app.applied import method_of
 from tunewright.app.evaluating import Asking, RunModels
 from tunewright.app.loaded import Base, base_of, check_base
 from tunewright.app.project import Project
@@ -202,7 +203,7 @@ class Export:
     @cached_property
     def standard(self) -> Standard:
         """The trained model measured and merged, once for all forms."""
-        split, method = self._split, resolve.method(self.project.recipe)
+        split, method = self._split, method_of(self.project.recipe)
         encoded = [split.encoded(at) for at in range(min(len(split), self.project.recipe.proof.rows))]
         rows = few(evidence(encoded), positions=MOST_POSITIONS)
         if not rows:

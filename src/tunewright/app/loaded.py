@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tunewright.app import resolve
+from tunewright.app.applied import method_of
 from tunewright.app.project import Project
 from tunewright.core import digest
 from tunewright.core.errors import UserError
@@ -108,7 +108,7 @@ def models_of(project: Project, run: Run, *, base: Base) -> Loaded:
     Raises UserError when the base is not what the run was trained on.
     """
     check_base(run, base)
-    method = resolve.method(project.recipe)
+    method = method_of(project.recipe)
     folder = project.workspace.models / run.name
     model = method.load(_plain(project, run, base=base), folder)
     compiled = project.workspace.compiled

@@ -9,13 +9,11 @@ from pydantic import ValidationError
 
 from tunewright.core import catalog
 from tunewright.core.errors import UserError
-from tunewright.core.ports import Detector, Embedder, HasOutputs, Method, Tracker
+from tunewright.core.ports import Detector, Embedder, HasOutputs, Tracker
 from tunewright.core.store import Store
 from tunewright.data.prepare import DataParts
 from tunewright.data.rows import SPLITS
 from tunewright.evaluate.suite import OfHead, scorers_of
-from tunewright.models.heads import WithHead
-from tunewright.models.over import OverAdapter
 from tunewright.recipe import remote
 from tunewright.recipe.recipe import DataOptions, Recipe
 from tunewright.recipe.scalars import read_scalar
@@ -55,14 +53,6 @@ def train_parts(recipe: Recipe) -> TrainParts:
     return TrainParts(
         part("methods", recipe.method), part("objectives", recipe.objective), optimiser, part("schedules", schedule)
     )
-
-
-def method(recipe: Recipe) -> Method:
-    """The method of a recipe, for use; with what lies under it, and the head that its objective trains."""
-    objective, found = part("objectives", recipe.objective), part("methods", recipe.method)
-    if recipe.model.under is not None:
-        found = OverAdapter(found, None)
-    return WithHead(found, objective.outputs(())) if isinstance(objective, HasOutputs) else found
 
 
 def trackers(recipe: Recipe) -> dict[str, Tracker]:
