@@ -102,7 +102,7 @@ class Measuring:
         start = start_digest(inputs.start) if inputs.start is not None and name == "start" else ""
         facts = [
             inputs.recipe.objective.model_dump(mode="json"),
-            inputs.recipe.method.model_dump(mode="json") if name == "start" else "",
+            [inputs.recipe.method.model_dump(mode="json"), inputs.recipe.training.seed] if name == "start" else "",
             inputs.teacher_digest if name == "teacher" else inputs.base.digest,
             start,
             inputs.version.name,
