@@ -147,7 +147,7 @@ class Encoded:
     Of a prompt alone all weights are 0, and its tokens end where the assistant begins to answer. Of a preference pair
     `rejected` is the same prompt with the answer that lost; the prompt is what stands before the first weight.
     `rating`, `desirable` and `margin` are those of `Details`, None where the row has none. `beside`: what an objective
-    asked to be measured of it before training, by name, and what it put beside it.
+    measured before training or put there, by name.
     """
 
     tokens: NDArray[np.int32]
@@ -173,10 +173,7 @@ class Encoded:
 
 @dataclass
 class Term:
-    """One term of a loss: a sum over its own items; the loop divides it by the count over the whole step.
-
-    `metrics`: further sums over the same items, by name.
-    """
+    """A sum over a loss term's own items, and further ones by name: the loop divides them by the whole step's count."""
 
     sum: Any
     coefficient: float = 1.0
@@ -229,6 +226,11 @@ class Measures(Protocol):
     @property
     def measured_by(self) -> Literal["start", "base", "teacher"]:
         """The model as it begins to train, the base without what it starts from, or a teacher of its own."""
+        ...
+
+    @property
+    def measured_with(self) -> Mapping[str, Any]:
+        """The options that decide what is measured; others may change and it still stands."""
         ...
 
     def measured(self, example: Encoded) -> Encoded:

@@ -85,23 +85,25 @@ class Measuring:
 
     def by(self, name: Literal["start", "base", "teacher"], model: Callable[[], Any]) -> None:
         """Measure with a model where the objective wants it measured by that one; one rank does, the others wait."""
-        if not isinstance(self.objective, Measures) or self.objective.measured_by != name:
+        objective = self.objective
+        if not isinstance(objective, Measures) or objective.measured_by != name:
             return
         for split, examples in self.splits.items():
-            path = self._path(name, split)
+            path = self._path(objective, name, split=split)
             found = stored(path, examples=len(examples))
             if found is None and self.world.first:
                 asked = model()
                 with without_virtual(asked) if name == "base" else nullcontext():
-                    measure(self.objective, asked, examples=examples, path=path, emit=self.emit)
+                    measure(objective, asked, examples=examples, path=path, emit=self.emit)
             self.world.wait()
             examples.measured = stored(path, examples=len(examples))
 
-    def _path(self, name: str, split: str) -> Path:
+    def _path(self, objective: Measures, name: str, *, split: str) -> Path:
         inputs = self.inputs
         start = start_digest(inputs.start) if inputs.start is not None and name == "start" else ""
         facts = [
-            inputs.recipe.objective.model_dump(mode="json"),
+            [inputs.recipe.objective.type, inputs.recipe.objective.version, inputs.recipe.objective.loss_on],
+            dict(objective.measured_with),
             [inputs.recipe.method.model_dump(mode="json"), inputs.recipe.training.seed] if name == "start" else "",
             inputs.teacher_digest if name == "teacher" else inputs.base.digest,
             start,

@@ -38,6 +38,11 @@ class Work:
         return "teacher" if self.options.teacher else "start"
 
     @property
+    def measured_with(self) -> Mapping[str, Any]:
+        """How much is kept of the teacher's distributions, and at which temperature."""
+        return {"top_tokens": self.options.top_tokens, "temperature": self.options.temperature}
+
+    @property
     def teacher(self) -> str | None:
         """Name of the teacher, none for the model itself."""
         return self.options.teacher

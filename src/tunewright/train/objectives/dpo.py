@@ -27,6 +27,7 @@ class Work:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.measured_by = options.reference
+        self.measured_with: Mapping[str, Any] = {}
 
     def counts(self, examples: Sequence[Encoded]) -> dict[str, float]:
         """The sum of the pairs' weights, and of the winners' trained tokens."""

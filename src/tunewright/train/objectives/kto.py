@@ -34,6 +34,7 @@ class Work:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.measured_by = options.reference
+        self.measured_with: Mapping[str, Any] = {}
 
     def with_partner(self, example: Encoded, partner: Encoded) -> Encoded:
         """The example, and its prompt with the partner's answer; no longer than the longer of the two."""
